@@ -1,0 +1,59 @@
+"""What the allocate stage hands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqtvm.allocate.budget import Cost
+
+
+@dataclass(frozen=True)
+class LayerStatistics:
+    """What the choice of a layer's bits rests on.
+
+    sigma: standard deviation of the folded weights, each output channel divided by its largest
+    magnitude; cluster: 0 is the narrowest; kl: divergence in nats of the quantized from the
+    float weights, by bits.
+    """
+
+    name: str
+    sigma: float
+    cluster: int
+    kl: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One change of one layer's bits, in the order they were made."""
+
+    layer: str
+    bits_before: int
+    bits_after: int
+    reason: str
+    kl_before: float
+    kl_after: float
+    cost_before: Cost
+    cost_after: Cost
+    accuracy: float | None
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Bits of every weighted layer and why.
+
+    accuracy: of the integer model on the samples that guided the search, a fraction;
+    feasible: whether the predicted cost and the accuracy hold the budget; binding: what does not
+    hold, in words, empty if feasible.
+    """
+
+    weight_bits: Mapping[str, int]
+    method: str
+    accuracy: float
+    cost: Cost
+    feasible: bool
+    binding: tuple[str, ...]
+    layers: tuple[LayerStatistics, ...]
+    decisions: tuple[Decision, ...]
+    evaluations: int

@@ -1,0 +1,49 @@
+"""What an allocation must hold, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+BITS = (8, 4, 2)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits that must all hold; None is no limit.
+
+    ms: one inference; flash_bytes: the whole image (weights, code, constants);
+    ram_bytes: workspace, static data and stack; max_drop: percentage points of accuracy that
+    may be lost against the float model.
+    """
+
+    ms: float | None = None
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
+    max_drop: float | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a whole allocation."""
+
+    ms: float
+    flash_bytes: int
+    ram_bytes: int
+    weight_bytes: int
+
+
+class CostModel(Protocol):
+    """What an allocation costs on one board; ``source`` is "modelled", "emulated" or "measured"."""
+
+    @property
+    def source(self) -> str: ...
+
+    def cost(self, weight_bits: Mapping[str, int]) -> Cost:
+        """The cost of running every weighted layer at the given bits."""
+        ...
+
+    def layer_ms(self, name: str, weight_bits: int) -> float:
+        """The time of one layer at the given bits."""
+        ...

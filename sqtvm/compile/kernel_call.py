@@ -1,0 +1,27 @@
+"""How one layer is computed by C: what the Relay rewrite needs to know of the kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class KernelCall:
+    """A C function specialised to one layer's geometry, and the constants of that layer.
+
+    function: its name, a C identifier that follows from everything the source depends on, so
+    that layers of equal geometry and bits share one function; source: its whole definition,
+    ``void function(const int8_t *x0, ..., const T0 *c0, ..., int8_t *y[, uint8_t *scratch])``
+    with the inputs, then ``constants`` in order (T by dtype: uint8_t, int8_t or int32_t), then
+    the output, then the scratch if ``scratch_bytes`` is above 0; headers: what the source
+    includes, as in ``sqtvm/conv2d.h``.
+    """
+
+    function: str
+    source: str
+    headers: tuple[str, ...]
+    constants: tuple[NDArray[np.generic], ...]
+    scratch_bytes: int
