@@ -47,7 +47,8 @@ class TensorQuantization:
     def quantize(self, real: NDArray[np.floating]) -> Int8Array:
         """Round to nearest, ties to even, and saturate; any shape."""
         scaled = np.rint(np.asarray(real, np.float64) / self.scale) + self.zero_point
-        return np.clip(scaled, -128, 127).astype(np.int8)
+        clipped: Int8Array = np.clip(scaled, -128, 127).astype(np.int8)
+        return clipped
 
     def dequantize(self, quantized: NDArray[np.integer]) -> NDArray[np.float32]:
         shifted = np.asarray(quantized, np.float64) - self.zero_point
