@@ -1,0 +1,1 @@
+"""From firmware and a target to a Measurement."""

@@ -1,0 +1,161 @@
+"""Exact instruction counts: builds QEMU's counting plugin and reads the table that it writes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from sqtvm.errors import MeasurementError, ToolError
+
+OUTSIDE = -1
+_COMPILERS = ("cc", "gcc", "clang")
+_COMPILE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Markers:
+    """The no-operations that steer the counting: each instruction as it lies in memory, read as
+    one little-endian number."""
+
+    begin: int
+    end: int
+    layer_begin: int
+    layer_end: int
+
+
+# mov r9,r9; mov r12,r12; mov r10,r10; mov r11,r11
+THUMB_MARKERS = Markers(begin=0x46C9, end=0x46E4, layer_begin=0x46D2, layer_end=0x46DB)
+
+
+@dataclass(frozen=True)
+class InstructionCount:
+    """One instruction in one part of an inference.
+
+    segment: the layers' position in execution order, OUTSIDE for what is in no layer; opcode: as
+    in memory; executed: how often; jumped: how often the next instruction was elsewhere.
+    """
+
+    segment: int
+    address: int
+    opcode: bytes
+    executed: int
+    jumped: int
+
+
+@dataclass(frozen=True)
+class InferenceCounts:
+    """Every instruction of one inference, by segment and address; layers: how many there were."""
+
+    counts: tuple[InstructionCount, ...]
+    layers: int
+
+    @property
+    def instructions(self) -> int:
+        return sum(count.executed for count in self.counts)
+
+    def segment(self, number: int) -> tuple[InstructionCount, ...]:
+        return tuple(count for count in self.counts if count.segment == number)
+
+
+def arguments(library: Path, table: Path, markers: Markers) -> list[str]:
+    """What QEMU is told so that it loads the plugin and the plugin writes ``table``."""
+    options = ",".join(
+        (
+            f"begin={markers.begin:x}",
+            f"end={markers.end:x}",
+            f"layer_begin={markers.layer_begin:x}",
+            f"layer_end={markers.layer_end:x}",
+        )
+    )
+    # QEMU ends an option at a comma; a doubled one stands for itself.
+    out, file = (str(path).replace(",", ",,") for path in (table, library))
+    return ["-plugin", f"file={file},{options},out={out}"]
+
+
+def read_table(table: Path) -> InferenceCounts:
+    """MeasurementError where the table is missing or cut off: the inference was not finished."""
+    lines = table.read_text().splitlines() if table.exists() else []
+    if not lines or not lines[-1].startswith("end\t"):
+        raise MeasurementError(
+            "the emulator counted no instructions: the firmware passed no inference's end",
+            "build the firmware's emulated variant again with this version of sqtvm",
+        )
+    counts = []
+    for line in lines[:-1]:
+        segment, address, opcode, executed, jumped = line.split("\t")
+        counts.append(
+            InstructionCount(
+                int(segment), int(address, 16), bytes.fromhex(opcode), int(executed), int(jumped)
+            )
+        )
+    return InferenceCounts(tuple(counts), int(lines[-1].split("\t")[1]))
+
+
+def library(qemu: str, cache_folder: Path | None = None) -> Path:
+    """The compiled plugin for the emulator ``qemu`` (a program's name or path).
+
+    Compiled on first use and kept in the user's cache folder by source, QEMU's version and
+    machine. Raises ToolError where there is no emulator or no compiler, or the compiler fails.
+    """
+    source = resources.files("sqtvm.measure.plugin").joinpath("count.c").read_bytes()
+    key = hashlib.sha256()
+    for part in (source, _version(qemu).encode(), platform.machine().encode()):
+        key.update(hashlib.sha256(part).digest())
+    folder = cache_folder if cache_folder is not None else _user_cache()
+    destination = folder / f"count-{key.hexdigest()[:16]}.so"
+    if not destination.exists():
+        _compile(source, destination)
+    return destination
+
+
+def _user_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "sqtvm" / "plugin"
+
+
+@cache
+def _version(qemu: str) -> str:
+    try:
+        result = subprocess.run([qemu, "--version"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolError(
+            f"the emulator {qemu} cannot be run: {error}",
+            "install it: apt-get install qemu-system-arm",
+        ) from error
+    return result.stdout
+
+
+def _compile(source: bytes, destination: Path) -> None:
+    compiler = next((found for name in _COMPILERS if (found := shutil.which(name))), None)
+    if compiler is None:
+        raise ToolError(
+            "counting instructions needs a C compiler for this machine, and there is none",
+            "install one: apt-get install gcc libc6-dev",
+        )
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".count-") as temporary:
+        code, built = Path(temporary) / "count.c", Path(temporary) / "count.so"
+        code.write_bytes(source)
+        command = [compiler, "-std=gnu11", "-O2", "-shared", "-fPIC", str(code), "-o", str(built)]
+        try:
+            result = subprocess.run(
+                command, capture_output=True, text=True, timeout=_COMPILE_SECONDS
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ToolError(f"{compiler} cannot be run: {error}") from error
+        if result.returncode != 0:
+            first = (result.stderr.strip().splitlines() or ["no message"])[0]
+            raise ToolError(
+                f"{compiler} could not compile the counting plugin: {first}",
+                "check that the compiler and the C library's headers are installed: "
+                "apt-get install gcc libc6-dev",
+            )
+        os.replace(built, destination)

@@ -1,0 +1,1 @@
+"""The counting plugin's C source."""
