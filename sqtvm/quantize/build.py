@@ -1,0 +1,223 @@
+"""From the float graph and the bits of its layers to the integer network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sqtvm.errors import ModelError
+from sqtvm.frontend.graph import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Flatten,
+    FloatArray,
+    Graph,
+    Linear,
+    MaxPool2d,
+    Node,
+    Softmax,
+)
+from sqtvm.quantize import bias_correction, fixed_point
+from sqtvm.quantize.network import (
+    Int8Array,
+    IntegerAdd,
+    IntegerAvgPool2d,
+    IntegerClamp,
+    IntegerConcat,
+    IntegerConv2d,
+    IntegerFlatten,
+    IntegerLayer,
+    IntegerLinear,
+    IntegerMaxPool2d,
+    IntegerNetwork,
+    IntegerOperator,
+    IntegerSoftmax,
+    Rescaling,
+    TensorQuantization,
+)
+from sqtvm.quantize.reference import run_layer
+from sqtvm.quantize.scheme import (
+    SOFTMAX_OUTPUT,
+    channels_last,
+    keeps_scale,
+    output_range,
+    weight_range,
+)
+from sqtvm.quantize.weights import quantize_weights
+
+# A bias beyond this many units makes its channel's weights coarser instead: what is left of
+# the weights' precision is still far finer than the int8 output.
+_LARGEST_BIAS = 1 << 22
+
+
+def quantize(
+    graph: Graph,
+    activations: Mapping[str, TensorQuantization],
+    weight_bits: Mapping[str, int],
+    calibration_x: FloatArray | None = None,
+) -> IntegerNetwork:
+    """The integer network of a graph.
+
+    activations: as ``calibrate`` gives them; weight_bits: 8, 4 or 2 for every node with
+    weights; calibration_x: float32 [count, *input shape], samples on which biases are corrected
+    so that each layer's mean a channel stays that of the float graph. An activation's scale is
+    enlarged where int32 could not hold its layer's sums otherwise. Raises ModelError where
+    bits are missing or unknown, or a layer has too many weights for int32.
+    """
+    _check_bits(graph, weight_bits)
+    means = None
+    samples = None
+    if calibration_x is not None:
+        means = bias_correction.mean_inputs(graph, calibration_x)
+        samples = activations[graph.input.name].quantize(calibration_x)
+        if samples.ndim == 4:
+            samples = np.ascontiguousarray(samples.transpose(0, 2, 3, 1))
+
+    quantizations = {graph.input.name: activations[graph.input.name]}
+    values = {} if samples is None else {graph.input.name: torch.from_numpy(samples)}
+    layers: list[IntegerLayer] = []
+    for node in graph.nodes[1:]:
+        inputs = [quantizations[name] for name in node.inputs]
+        output = inputs[0] if keeps_scale(node) else activations[node.name]
+        if isinstance(node.op, Conv2d | Linear):
+            bits = weight_bits[node.name]
+            float_mean = None if means is None else means[node.inputs[0]]
+            integer_x = values.get(node.inputs[0])
+            op, output = _weighted(node, bits, inputs[0], output, float_mean, integer_x)
+        else:
+            op, output = _unweighted(node, inputs, output)
+        layer = IntegerLayer(node.name, op, node.inputs, channels_last(node.shape), output)
+        layers.append(layer)
+        quantizations[node.name] = output
+        if values:
+            values[node.name] = run_layer(layer, [values[name] for name in node.inputs], inputs)
+    return IntegerNetwork(
+        graph.input.name,
+        channels_last(graph.input.shape),
+        quantizations[graph.input.name],
+        tuple(layers),
+    )
+
+
+def _check_bits(graph: Graph, weight_bits: Mapping[str, int]) -> None:
+    for node in graph.weighted:
+        bits = weight_bits.get(node.name)
+        if bits not in (8, 4, 2):
+            raise ModelError(
+                f"{node.name} has {bits} weight bits", "give 8, 4 or 2 for every weighted layer"
+            )
+
+
+def _weighted(
+    node: Node,
+    bits: int,
+    source: TensorQuantization,
+    output: TensorQuantization,
+    float_mean: Tensor | None,
+    integer_x: Tensor | None,
+) -> tuple[IntegerOperator, TensorQuantization]:
+    op = node.op
+    assert isinstance(op, Conv2d | Linear)
+    weight, scale = _with_room_for_bias(op, bits, source.scale)
+    real_bias = op.bias.astype(np.float64)
+    if float_mean is not None and integer_x is not None:
+        dequantized = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
+        real_bias = real_bias + bias_correction.shift(
+            node, dequantized, float_mean, integer_x, source
+        )
+    bias = np.rint(real_bias / (source.scale * scale)).astype(np.int64)
+    bound = np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(axis=1) * 255
+    requantized = fixed_point.requantization(
+        source.scale * scale, output, bound + np.abs(bias), node.name
+    )
+    output = requantized.output
+    clip = output_range(output, [node.activation])
+    common = (
+        bits,
+        scale,
+        bias.astype(np.int32),
+        requantized.multiplier,
+        requantized.left_shift,
+        clip,
+    )
+    if isinstance(op, Linear):
+        return IntegerLinear(weight, *common), output
+    ohwi = np.ascontiguousarray(weight.transpose(0, 2, 3, 1))
+    return IntegerConv2d(ohwi, *common, op.stride, op.padding, op.groups), output
+
+
+def _with_room_for_bias(
+    op: Conv2d | Linear, bits: int, source_scale: float
+) -> tuple[Int8Array, NDArray[np.float64]]:
+    """Integer weights and scales such that no bias exceeds ``_LARGEST_BIAS`` units."""
+    weight, scale = quantize_weights(op.weight, bits)
+    least = np.abs(op.bias.astype(np.float64)) / (source_scale * _LARGEST_BIAS)
+    dead = ~weight.reshape(len(weight), -1).any(axis=1)
+    scale = np.where(dead & (least > 0), least, scale)
+    coarse = scale < least
+    if coarse.any():
+        scale = np.maximum(scale, least)
+        low, high = weight_range(bits)
+        rows = op.weight[coarse]
+        shape = (-1, *(1,) * (rows.ndim - 1))
+        integers = np.clip(np.rint(rows / scale[coarse].reshape(shape)), low, high)
+        weight[coarse] = integers.astype(np.int8)
+    return weight, scale
+
+
+def _unweighted(
+    node: Node, inputs: list[TensorQuantization], output: TensorQuantization
+) -> tuple[IntegerOperator, TensorQuantization]:
+    op = node.op
+    if isinstance(op, Softmax):
+        return IntegerSoftmax(fixed_point.softmax_table(inputs[0].scale)), SOFTMAX_OUTPUT
+    if isinstance(op, Flatten):
+        return IntegerFlatten(), output
+    if isinstance(op, Clamp):
+        return IntegerClamp(output_range(output, [op, node.activation])), output
+    if isinstance(op, MaxPool2d):
+        clip = output_range(output, [node.activation])
+        return IntegerMaxPool2d(op.kernel, op.stride, op.padding, clip), output
+    if isinstance(op, AvgPool2d):
+        window = op.kernel[0] * op.kernel[1]
+        requantized = fixed_point.requantization(
+            np.array([inputs[0].scale / window]), output, np.array([255 * window]), node.name
+        )
+        output = requantized.output
+        return (
+            IntegerAvgPool2d(
+                op.kernel,
+                op.stride,
+                op.padding,
+                int(requantized.multiplier[0]),
+                requantized.left_shift,
+                output_range(output, [node.activation]),
+            ),
+            output,
+        )
+    output = fixed_point.reachable(inputs, output)
+    clip = output_range(output, [node.activation])
+    if isinstance(op, Add):
+        factors, offset, shift = fixed_point.scaled_sum(inputs, output)
+        return IntegerAdd((factors[0], factors[1]), offset, shift, clip), output
+    if isinstance(op, Concat):
+        rescalings = tuple(_rescaling(source, output) for source in inputs)
+        if clip != output_range(output, []):
+            # A plain copy does not clip.
+            rescalings = tuple(rescaling or Rescaling(1, 0, 0) for rescaling in rescalings)
+        return IntegerConcat(rescalings, clip), output
+    raise AssertionError(f"no integer rule for {type(op).__name__}")
+
+
+def _rescaling(source: TensorQuantization, output: TensorQuantization) -> Rescaling | None:
+    if source == output:
+        return None
+    factors, offset, shift = fixed_point.scaled_sum([source], output)
+    return Rescaling(factors[0], offset, shift)
