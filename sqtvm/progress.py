@@ -1,0 +1,24 @@
+"""How a long job tells where it is; the library never prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Progress:
+    """stage: one word; message: what is being done; done and total: steps, total 0 if unknown."""
+
+    stage: str
+    message: str
+    done: int = 0
+    total: int = 0
+
+
+OnProgress: TypeAlias = Callable[[Progress], None]
+
+
+def silent(_progress: Progress) -> None:
+    """For callers who do not want to know."""
