@@ -1,0 +1,48 @@
+# make demo and make test work on a fresh Debian 12 or Ubuntu: they install what is missing.
+SHELL := /bin/bash
+VENV := .venv/bin
+# Named for this folder, because a virtual environment does not survive a move.
+INSTALLED := .venv/installed-$(shell pwd -P | cksum | cut -d' ' -f1)
+PYTHONPATH := $(CURDIR)
+export PYTHONPATH
+
+.PHONY: help demo test test-all lint install system wheel-check clean
+
+help:
+	@echo "make demo         deploy a trained ResNet-8 to an STM32F746 with 50 ms for an inference"
+	@echo "make test         ruff, mypy and the tests"
+	@echo "make test-all     also the slow tests, and the wheel in an empty environment"
+	@echo "make wheel-check  build the wheel and use it in an empty environment"
+	@echo "make clean        remove the virtual environment and what was built"
+
+install: $(INSTALLED)
+
+system:
+	@bash scripts/install-system.sh
+
+$(INSTALLED): scripts/install-python.sh pyproject.toml constraints.txt setup.py | system
+	bash scripts/install-python.sh
+	@touch $@
+
+demo: install
+	bash scripts/demo.sh
+
+lint: install
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+
+test: lint
+	$(VENV)/python -m pytest -m "not slow"
+
+test-all: lint
+	$(VENV)/python -m pytest
+	bash scripts/wheel-check.sh
+
+wheel-check: install
+	bash scripts/wheel-check.sh
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf examples/*/sqtvm-out
