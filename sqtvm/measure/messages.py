@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 from sqtvm.errors import MeasurementError
 
@@ -76,12 +77,13 @@ class ProfileEntry:
 def decode_identity(payload: bytes) -> Identity:
     """MeasurementError where the payload is not an identity of this protocol's version."""
     try:
-        *numbers, digest = _IDENTITY.unpack_from(payload)
+        numbers: list[Any] = list(_IDENTITY.unpack_from(payload))
         model, rest = _text(payload[_IDENTITY.size :])
         board, _ = _text(rest)
     except (struct.error, ValueError) as error:
         raise malformed("identify") from error
-    return Identity(*numbers, archive_sha256=digest.hex(), model=model, board=board)
+    fields = [*numbers[:-1], numbers[-1].hex(), model, board]
+    return Identity(*fields)
 
 
 def decode_run(payload: bytes) -> tuple[int, RunResult]:

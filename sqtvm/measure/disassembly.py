@@ -1,0 +1,94 @@
+"""What stands at each address of an ELF, by the cross compiler's own disassembler.
+
+The ELF's mapping symbols tell code from literal pools and one instruction set from another, and
+the disassembler comes with the compiler that built the firmware, so it knows every instruction
+in it. QEMU can print instructions itself, but not in every build, and its library's names differ
+from one version to the next.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+
+from sqtvm.errors import MeasurementError, ToolError
+
+_OBJDUMP = {"ARM": "arm-none-eabi-objdump", "RISC-V": "riscv64-unknown-elf-objdump"}
+_LINE = re.compile(r"^\s*([0-9a-f]+):\t([^\t]+)(?:\t([^\t;@<]*))?")
+_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """mnemonic: lower case, without the width suffix (``.n``, ``.w``); operands: as printed."""
+
+    mnemonic: str
+    operands: str
+
+
+def disassemble(elf: Path, addresses: frozenset[int]) -> Mapping[int, Instruction]:
+    """The instruction at each of ``addresses``.
+
+    Raises ToolError without a disassembler, MeasurementError where an address is not in the ELF.
+    """
+    program, sections = _layout(elf, addresses)
+    # -D instead of -d: code that runs from RAM stands in a data section.
+    options = [f"--section={name}" for name in sections]
+    try:
+        result = subprocess.run(
+            [program, "-D", "-w", "--no-show-raw-insn", *options, str(elf)],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolError(
+            f"the disassembler {program} cannot be run: {error}",
+            "install it: apt-get install binutils-arm-none-eabi",
+        ) from error
+    if result.returncode != 0:
+        raise ToolError(f"{program} cannot read {elf}: {result.stderr.strip()}")
+    found = dict(_parse(result.stdout, addresses))
+    missing = sorted(addresses - found.keys())
+    if missing:
+        raise MeasurementError(
+            f"{len(missing)} executed instructions are not in {elf.name}, the first at "
+            f"{missing[0]:#x}",
+            "measure the ELF that is running",
+        )
+    return found
+
+
+def _layout(elf: Path, addresses: frozenset[int]) -> tuple[str, list[str]]:
+    with elf.open("rb") as file:
+        image = ELFFile(file)
+        machine = str(image.get_machine_arch())
+        sections = [
+            str(section.name)
+            for section in image.iter_sections()
+            if section["sh_type"] == "SHT_PROGBITS"
+            and any(
+                section["sh_addr"] <= address < section["sh_addr"] + section["sh_size"]
+                for address in addresses
+            )
+        ]
+    if machine not in _OBJDUMP:
+        raise MeasurementError(f"{elf.name} is for {machine}, which sqtvm does not measure")
+    return _OBJDUMP[machine], sections
+
+
+def _parse(listing: str, addresses: frozenset[int]) -> list[tuple[int, Instruction]]:
+    found = []
+    for line in listing.splitlines():
+        match = _LINE.match(line)
+        if match is None or int(match.group(1), 16) not in addresses:
+            continue
+        mnemonic = re.sub(r"\.[nw]$", "", match.group(2).strip().lower())
+        operands = (match.group(3) or "").strip()
+        found.append((int(match.group(1), 16), Instruction(mnemonic, operands)))
+    return found

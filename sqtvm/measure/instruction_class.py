@@ -1,0 +1,105 @@
+"""Classes of Arm M-profile instructions, and the registers that decide their timing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from sqtvm.measure.disassembly import Instruction
+
+# First match wins; a mnemonic may carry a condition and an "s". What nothing here matches is
+# "alu": every data-processing instruction of these cores takes the same time.
+_RULES = (
+    ("float_load_multiple", r"vldm|vpop"),
+    ("float_store_multiple", r"vstm|vpush"),
+    ("float_load", r"vldr"),
+    ("float_store", r"vstr"),
+    ("float_divide", r"vdiv"),
+    ("float_square_root", r"vsqrt"),
+    ("float_multiply_accumulate", r"vf?n?m(la|ls|a|s)(?!x)"),
+    ("float_alu", r"v"),
+    ("load_multiple", r"ldm|pop"),
+    ("store_multiple", r"stm|push"),
+    ("load_pair", r"ldrd"),
+    ("store_pair", r"strd"),
+    ("load", r"ldr"),
+    ("store", r"str"),
+    ("table_branch_byte", r"tbb"),
+    ("table_branch_half", r"tbh"),
+    ("branch", r"cbn?z|blx?(?!i[ct])|bx|b(eq|ne|cs|cc|hs|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|al)?$"),
+    ("divide", r"[su]div"),
+    ("multiply_long_accumulate", r"[su]mlal(?!d|[bt])|umaal"),
+    ("multiply_long", r"[su]mull"),
+    ("multiply_accumulate", r"ml[as]|smla|smls|smmla|smmls"),
+    ("multiply", r"mul|smul|smuad|smusd|smmul"),
+    ("barrier", r"dmb|dsb|isb"),
+    ("status_register", r"mrs|msr|cps"),
+    ("if_then", r"it[te]*$"),
+    ("no_operation", r"nop|yield|sev|wf[ei]|hint"),
+)
+_REGISTER = re.compile(r"\b(r\d+|s[lbp]|fp|ip|lr|pc|[sd]\d+)\b")
+_RANGE = re.compile(r"\b([rsd])(\d+)-\1(\d+)\b")
+_NO_RESULT = ("cmp", "cmn", "tst", "teq", "it", "nop", "b", "cb")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """kind: the class; words: 32-bit words that a multiple or floating-point transfer moves;
+    result: the register that a load or a data-processing instruction writes; address: the
+    registers from which a load or store forms its address; indexed: the address takes a
+    register as its offset; writes_pc: the instruction ends in a jump."""
+
+    kind: str
+    words: int
+    result: str | None
+    address: frozenset[str]
+    indexed: bool
+    writes_pc: bool
+
+
+@cache
+def decode(instruction: Instruction) -> Decoded:
+    """Never fails: an unknown mnemonic is of the class ``alu``."""
+    mnemonic, operands = instruction.mnemonic, instruction.operands
+    kind = next((kind for kind, rule in _RULES if re.match(rule, mnemonic)), "alu")
+    names = _REGISTER.findall(operands)
+    bracket = re.search(r"\[([^\]]*)\]", operands)
+    address: frozenset[str] = frozenset(_REGISTER.findall(bracket.group(1)) if bracket else ())
+    if kind in ("load_multiple", "store_multiple") and mnemonic[0] in "ls":
+        address = frozenset(names[:1])
+    return Decoded(
+        kind=kind,
+        words=_words(kind, operands),
+        result=names[0] if names and not mnemonic.startswith(_NO_RESULT) else None,
+        address=address,
+        indexed=len(address) > 1,
+        writes_pc=_writes_pc(kind, operands, names),
+    )
+
+
+def _words(kind: str, operands: str) -> int:
+    if not kind.endswith(("_multiple", "float_load", "float_store")):
+        return 1
+    if "multiple" in kind:
+        listed = re.search(r"\{([^}]*)\}", operands)
+        registers = _expand(listed.group(1)) if listed else []
+    else:
+        registers = _REGISTER.findall(operands)[:1]
+    return sum(2 if name[0] == "d" else 1 for name in registers)
+
+
+def _expand(listed: str) -> list[str]:
+    names = _REGISTER.findall(_RANGE.sub("", listed))
+    for letter, first, last in _RANGE.findall(listed):
+        names += [f"{letter}{number}" for number in range(int(first), int(last) + 1)]
+    return names
+
+
+def _writes_pc(kind: str, operands: str, names: list[str]) -> bool:
+    if kind in ("branch", "table_branch_byte", "table_branch_half"):
+        return True
+    if kind == "load_multiple":
+        listed = re.search(r"\{([^}]*)\}", operands)
+        return listed is not None and "pc" in listed.group(1)
+    return kind in ("load", "alu") and names[:1] == ["pc"]
