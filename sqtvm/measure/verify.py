@@ -1,0 +1,43 @@
+"""Whether a target computed what the integer reference did, byte for byte."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sqtvm.errors import MeasurementError
+
+
+@dataclass(frozen=True)
+class Verification:
+    """samples: how many were compared; differing: in how many of them any byte is another;
+    first: one line about the first of those bytes, empty where there is none."""
+
+    samples: int
+    differing: int
+    first: str
+
+    @property
+    def equal(self) -> bool:
+        return self.differing == 0
+
+
+def verify(outputs: NDArray[np.int8], reference: NDArray[np.int8]) -> Verification:
+    """Compare int8 [samples, *output shape]; MeasurementError where the shapes differ."""
+    if outputs.shape != reference.shape:
+        raise MeasurementError(
+            f"the target gave outputs of shape {outputs.shape}, the reference {reference.shape}",
+            "build the firmware again from the same archive",
+        )
+    wrong = np.argwhere(outputs != reference)
+    if len(wrong) == 0:
+        return Verification(len(outputs), 0, "")
+    place = tuple(int(part) for part in wrong[0])
+    position = ", ".join(str(part) for part in place[1:])
+    first = (
+        f"sample {place[0]}, position [{position}]: the target gave {outputs[place]}, "
+        f"the reference {reference[place]}"
+    )
+    return Verification(len(outputs), len(np.unique(wrong[:, 0])), first)
