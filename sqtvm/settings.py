@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,14 +14,14 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sqtvm.allocate.budget import Budget
-from sqtvm.errors import SqtvmError
+from sqtvm.errors import MeasurementError, SqtvmError
+from sqtvm.measure.target import parse_target
 
 SETTINGS_FILE = "sqtvm.toml"
 DEFAULT_OUT = Path("sqtvm-out")
 
 _SIZE = re.compile(r"(?P<number>\d+(?:[_ ]\d+)*(?:\.\d+)?)\s*(?P<unit>[kKmM]?)(?:i?[bB])?")
 _UNITS = {"": 1, "k": 1024, "m": 1024 * 1024}
-_SERIAL = "serial:"
 
 
 class SettingsError(SqtvmError):
@@ -45,10 +46,12 @@ def parse_size(text: str) -> int:
 
 
 def parse_measure(text: str) -> str:
-    """``emulator``, ``none`` or ``serial:PORT``; raises ValueError for anything else."""
-    if text in ("emulator", "none") or (text.startswith(_SERIAL) and text != _SERIAL):
-        return text
-    raise ValueError(f"{text!r} is no way to measure; write emulator, serial:PORT or none")
+    """``text`` if it names a place to measure; raises ValueError otherwise."""
+    try:
+        parse_target(text)
+    except MeasurementError as error:
+        raise ValueError(f"{error}; {error.hint}") from error
+    return text
 
 
 def _size(value: object) -> object:
@@ -181,6 +184,29 @@ def resolve(
         ),
         out=Path(values.get("out", DEFAULT_OUT)),
     )
+
+
+def command_line(settings: DeploySettings) -> str:
+    """The command that repeats the deployment from the same folder."""
+    budget = settings.budget
+    options: dict[str, object] = {
+        "--data": settings.data,
+        "--calibration": settings.calibration,
+        "--training": settings.training,
+        "--board": settings.board,
+        "--budget-ms": None if budget.ms is None else f"{budget.ms:g}",
+        "--budget-flash": budget.flash_bytes,
+        "--budget-ram": budget.ram_bytes,
+        "--max-drop": None if budget.max_drop is None else f"{budget.max_drop:g}",
+        "--measure": settings.measure,
+        "--method": settings.method,
+        "--seed": settings.seed,
+        "--verify-samples": settings.verify_samples,
+        "--out": settings.out,
+    }
+    given = [part for key, value in options.items() if value is not None for part in (key, value)]
+    tuning = "--fine-tune" if settings.fine_tune else "--no-fine-tune"
+    return shlex.join(str(part) for part in ("sqtvm", "deploy", settings.model, *given, tuning))
 
 
 def _explain(error: ValidationError, where: str) -> tuple[str, str]:

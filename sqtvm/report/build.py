@@ -1,0 +1,255 @@
+"""Puts together what the stages found into one Report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from sqtvm.allocate.allocation import Allocation, Decision
+from sqtvm.frontend.graph import Graph, macs, parameter_count
+from sqtvm.frontend.model import Model
+from sqtvm.measure.measurement import LayerMeasurement, Measurement
+from sqtvm.measure.verify import Verification
+from sqtvm.quantize.network import (
+    IntegerAdd,
+    IntegerAvgPool2d,
+    IntegerClamp,
+    IntegerConcat,
+    IntegerConv2d,
+    IntegerFlatten,
+    IntegerLayer,
+    IntegerLinear,
+    IntegerMaxPool2d,
+    IntegerSoftmax,
+)
+from sqtvm.quantize.scheme import weight_bytes
+from sqtvm.report import schema
+from sqtvm.report.verdicts import verdicts
+from sqtvm.report.versions import tool_versions
+from sqtvm.rounds import Round
+from sqtvm.settings import DeploySettings, command_line
+
+_ACTIVATION_BITS = 8
+_SOURCE: TypeAdapter[schema.Source] = TypeAdapter(schema.Source)
+_OPERATORS = {
+    IntegerLinear: "linear",
+    IntegerAdd: "add",
+    IntegerMaxPool2d: "max_pool2d",
+    IntegerAvgPool2d: "avg_pool2d",
+    IntegerFlatten: "flatten",
+    IntegerConcat: "concat",
+    IntegerSoftmax: "softmax",
+    IntegerClamp: "clamp",
+}
+
+
+def build_report(
+    *,
+    settings: DeploySettings,
+    board: schema.BoardPart,
+    model: Model,
+    rounds: Sequence[Round],
+    kept: Round,
+    accuracy: schema.AccuracyPart,
+    verification: Verification | None,
+) -> schema.Report:
+    """The report of one deployment.
+
+    rounds: every turn of the loop in order; kept: the one of them whose firmware was left;
+    accuracy: on all of ``model.evaluation``; verification: None where nothing ran.
+    """
+    measurement = kept.realisation.measurement
+    judged = verdicts(settings.budget, measurement, accuracy)
+    return schema.Report(
+        created=datetime.now(UTC).replace(microsecond=0),
+        board=board,
+        model=_model(settings, model),
+        data=_data(settings, model),
+        accuracy=accuracy,
+        layers=_layers(model.graph, kept, board.clock_hz),
+        totals=_totals(model.graph, kept.allocation, measurement),
+        budget=schema.BudgetPart(
+            ms=settings.budget.ms,
+            flash_bytes=settings.budget.flash_bytes,
+            ram_bytes=settings.budget.ram_bytes,
+            max_drop=settings.budget.max_drop,
+        ),
+        met=all(verdict.holds for verdict in judged),
+        verdicts=judged,
+        verification=None
+        if verification is None
+        else schema.VerificationPart(
+            samples=verification.samples,
+            equal_bytes=verification.equal,
+            first_difference=verification.first,
+        ),
+        iterations=tuple(_iteration(turn, turn is kept) for turn in rounds),
+        settings=_settings(settings),
+        tool_versions=tool_versions(),
+        seed=settings.seed,
+    )
+
+
+def operator_name(layer: IntegerLayer) -> str:
+    """What reports call the layer's operator, as in ``depthwise_conv2d``."""
+    if isinstance(layer.op, IntegerConv2d):
+        _, height, width, per_group = layer.op.weight.shape
+        if layer.op.groups > 1:
+            return "depthwise_conv2d" if per_group == 1 else "grouped_conv2d"
+        return "pointwise_conv2d" if (height, width) == (1, 1) else "conv2d"
+    return _OPERATORS[type(layer.op)]
+
+
+def _model(settings: DeploySettings, model: Model) -> schema.ModelPart:
+    graph = model.graph
+    return schema.ModelPart(
+        name=model.name,
+        source=settings.model,
+        input_shape=graph.input.shape,
+        output_shape=graph.output.shape,
+        params=sum(parameter_count(node) for node in graph.nodes),
+        macs=sum(macs(graph, node) for node in graph.nodes),
+    )
+
+
+def _data(settings: DeploySettings, model: Model) -> schema.DataPart:
+    return schema.DataPart(
+        source=model.evaluation.source,
+        evaluation_samples=len(model.evaluation),
+        calibration_source=model.calibration.source,
+        calibration_samples=len(model.calibration),
+        training_source=None if model.training is None else model.training.source,
+        training_samples=0 if model.training is None else len(model.training),
+    )
+
+
+def _layers(graph: Graph, kept: Round, clock_hz: int) -> tuple[schema.LayerPart, ...]:
+    statistics = {layer.name: layer for layer in kept.allocation.layers}
+    measured = {layer.name: layer for layer in kept.realisation.measurement.layers}
+    parts = []
+    for layer in kept.realisation.network.layers:
+        node = graph[layer.name]
+        bits = kept.allocation.weight_bits.get(layer.name)
+        found = statistics.get(layer.name)
+        took = measured.get(layer.name)
+        parts.append(
+            schema.LayerPart(
+                name=layer.name,
+                op=operator_name(layer),
+                output_shape=node.shape,
+                weight_bits=bits,
+                act_bits=_ACTIVATION_BITS,
+                params=parameter_count(node),
+                macs=macs(graph, node),
+                weight_bytes=0 if bits is None else weight_bytes(node, bits),
+                sigma=None if found is None else found.sigma,
+                kl=None if found is None or bits is None else found.kl.get(bits),
+                instructions=None if took is None else took.instructions,
+                est_cycles=None if took is None else took.est_cycles,
+                measured_cycles=None if took is None else took.measured_cycles,
+                ms=None if took is None else _layer_ms(took, clock_hz),
+            )
+        )
+    return tuple(parts)
+
+
+def _layer_ms(layer: LayerMeasurement, clock_hz: int) -> float | None:
+    cycles = layer.est_cycles if layer.measured_cycles is None else layer.measured_cycles
+    return None if cycles is None else cycles / clock_hz * 1e3
+
+
+def _totals(graph: Graph, allocation: Allocation, measurement: Measurement) -> schema.TotalsPart:
+    memory = measurement.memory
+    return schema.TotalsPart(
+        ms=measurement.ms,
+        ms_source=_SOURCE.validate_python(measurement.ms_source),
+        instructions=measurement.instructions,
+        est_cycles=measurement.est_cycles,
+        cycle_model=measurement.cycle_model,
+        measured_cycles=measurement.measured_cycles,
+        flash_bytes=memory.flash_bytes,
+        weight_bytes=sum(
+            weight_bytes(graph[name], bits) for name, bits in allocation.weight_bits.items()
+        ),
+        uniform_weight_bytes={
+            "8": _uniform_weight_bytes(graph, 8),
+            "4": _uniform_weight_bytes(graph, 4),
+            "2": _uniform_weight_bytes(graph, 2),
+        },
+        ram_bytes=memory.ram_bytes,
+        memory=schema.MemoryPart(
+            flash_weights=memory.flash_weights,
+            flash_code=memory.flash_code,
+            flash_other=memory.flash_other,
+            ram_workspace=memory.ram_workspace,
+            ram_static=memory.ram_static,
+            ram_stack=memory.ram_stack,
+        ),
+        energy_mj=None,
+        energy_source=None,
+    )
+
+
+def _uniform_weight_bytes(graph: Graph, bits: int) -> int:
+    return sum(weight_bytes(node, bits) for node in graph.weighted)
+
+
+def _iteration(turn: Round, kept: bool) -> schema.IterationPart:
+    measurement = turn.realisation.measurement
+    return schema.IterationPart(
+        number=turn.number,
+        weight_bits=dict(turn.allocation.weight_bits),
+        method=turn.allocation.method,
+        predicted=schema.CostPart(
+            ms=turn.predicted.ms,
+            flash_bytes=turn.predicted.flash_bytes,
+            ram_bytes=turn.predicted.ram_bytes,
+            weight_bytes=turn.predicted.weight_bytes,
+        ),
+        predicted_source=turn.predicted_source,
+        ms=measurement.ms,
+        ms_source=_SOURCE.validate_python(measurement.ms_source),
+        flash_bytes=measurement.memory.flash_bytes,
+        ram_bytes=measurement.memory.ram_bytes,
+        accuracy=_fraction(turn.allocation.accuracy),
+        failing=turn.failing,
+        kept=kept,
+        decisions=tuple(_decision(decision) for decision in turn.allocation.decisions),
+    )
+
+
+def _decision(decision: Decision) -> schema.DecisionPart:
+    return schema.DecisionPart(
+        layer=decision.layer,
+        bits_before=decision.bits_before,
+        bits_after=decision.bits_after,
+        reason=decision.reason,
+        kl_before=decision.kl_before,
+        kl_after=decision.kl_after,
+        accuracy=_fraction(decision.accuracy),
+        kept=decision.kept,
+    )
+
+
+def _fraction(accuracy: float | None) -> float | None:
+    """Without labels the search has no accuracy and says nan."""
+    return None if accuracy is None or np.isnan(accuracy) else accuracy
+
+
+def _settings(settings: DeploySettings) -> schema.SettingsPart:
+    return schema.SettingsPart(
+        command=command_line(settings),
+        model=settings.model,
+        data=settings.data,
+        calibration=settings.calibration,
+        training=settings.training,
+        board=settings.board,
+        measure=settings.measure,
+        method=settings.method,
+        fine_tune=settings.fine_tune,
+        verify_samples=settings.verify_samples,
+        out=str(settings.out),
+    )

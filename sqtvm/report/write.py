@@ -1,0 +1,67 @@
+"""Writes a report's files, each whole or not at all, and reads one back."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sqtvm.errors import SqtvmError
+from sqtvm.report.html import render_html
+from sqtvm.report.picture import layers_picture
+from sqtvm.report.schema import Report
+
+
+def to_json(report: Report) -> str:
+    """The text of ``report.json``."""
+    return report.model_dump_json(by_alias=True, indent=2) + "\n"
+
+
+def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
+    """Write report.json, report.html, layers.png and layers.svg; gives their paths."""
+    files = {
+        "report.json": to_json(report).encode(),
+        "report.html": render_html(report).encode(),
+        "layers.png": layers_picture(report, "png"),
+        "layers.svg": layers_picture(report, "svg"),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_whole(folder / name, content)
+    except OSError as error:
+        raise SqtvmError(
+            f"the report cannot be written to {folder}: {error.strerror}",
+            "check that the folder can be written to and the disk has room",
+        ) from error
+    return tuple(folder / name for name in files)
+
+
+def read_report(path: Path) -> Report:
+    """The report in a ``report.json``; SqtvmError where it is none."""
+    try:
+        return Report.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SqtvmError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SqtvmError(
+            f"{path}: is no report of this version of sqtvm: {key}: {first['msg']}",
+            "deploy again to write it anew",
+        ) from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write by way of a temporary file beside ``path``, so that no reader sees half of it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
