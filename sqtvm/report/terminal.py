@@ -52,7 +52,7 @@ def _layers(report: Report) -> Table:
 def _accuracy(report: Report) -> Table:
     table = _table(f"Accuracy on {report.accuracy.samples:,} samples")
     table.add_column("Model")
-    for name in ("Weights", "Accuracy", "Points lost"):
+    for name in ("Weights", "Accuracy", "Against float"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in view.accuracy_rows(report):
         lost = "" if row.kind == "float" else row.lost

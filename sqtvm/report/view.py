@@ -15,6 +15,9 @@ SOURCES = {
 }
 
 
+_HOST = "integer model on the host"
+
+
 @dataclass(frozen=True)
 class Tile:
     """One figure against its limit; share: of the limit or of what the board has, for the bar;
@@ -105,11 +108,11 @@ def tiles(report: Report) -> tuple[Tile, ...]:
         note = f"{numbers.points(-lost)} points against float"
         verdict = by_budget.get("accuracy drop")
         if verdict is None:
-            found.append(Tile("Accuracy", value, note, report.accuracy.allocated, None, "host"))
+            found.append(Tile("Accuracy", value, note, report.accuracy.allocated, None, _HOST))
         else:
             share = max(lost, 0.0) / verdict.limit if verdict.limit else float(lost > 0)
             note += f", at most {verdict.limit:g} lost"
-            found.append(Tile("Accuracy", value, note, share, verdict.holds, "host"))
+            found.append(Tile("Accuracy", value, note, share, verdict.holds, _HOST))
     return tuple(found)
 
 
