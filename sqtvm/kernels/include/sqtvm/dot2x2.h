@@ -59,17 +59,18 @@ SQTVM_INLINE const uint8_t *sqtvm_dot2x2_portable(const int16_t *column, const u
 #if SQTVM_DSP
 
 /* GCC's own register allocation of the same loop costs half as much again. The words of the
- * column are in r2 to r5, the packed weights in r6 and r7, unpacked ones in ip. */
+ * column are in r2 to r5, packed weights in r6 (and r7, which is the mask below 8 bits), unpacked
+ * ones in ip. */
 #define SQTVM_DOT2X2_PAIR(low, high)        \
-  "smlad %[a0], r12, " low ", %[a0]\n\t"    \
-  "smlad %[b0], r12, " high ", %[b0]\n\t"
+  "smlad r8, r12, " low ", r8\n\t"    \
+  "smlad r9, r12, " high ", r9\n\t"
 #define SQTVM_DOT2X2_PAIR1(low, high)       \
-  "smlad %[a1], r12, " low ", %[a1]\n\t"    \
-  "smlad %[b1], r12, " high ", %[b1]\n\t"
+  "smlad r10, r12, " low ", r10\n\t"    \
+  "smlad r11, r12, " high ", r11\n\t"
 
 #define SQTVM_DOT2X2_QUAD8                  \
-  "ldmia %[column]!, {r2, r3, r4, r5}\n\t"  \
-  "ldrd r6, r7, [%[weights]], #8\n\t"       \
+  "ldmia r0!, {r2, r3, r4, r5}\n\t"  \
+  "ldrd r6, r7, [r1], #8\n\t"       \
   "sxtb16 r12, r6\n\t"                      \
   SQTVM_DOT2X2_PAIR("r2", "r4")             \
   "sxtb16 r12, r6, ror #8\n\t"              \
@@ -80,74 +81,68 @@ SQTVM_INLINE const uint8_t *sqtvm_dot2x2_portable(const int16_t *column, const u
   SQTVM_DOT2X2_PAIR1("r3", "r5")
 
 #define SQTVM_DOT2X2_LANES(s0, s1, s2, s3)       \
-  "and r12, %[mask], r6" s0 "\n\t"               \
+  "and r12, r7, r6" s0 "\n\t"               \
   SQTVM_DOT2X2_PAIR("r2", "r4")                  \
-  "and r12, %[mask], r6, lsr #" s1 "\n\t"        \
+  "and r12, r7, r6, lsr #" s1 "\n\t"        \
   SQTVM_DOT2X2_PAIR("r3", "r5")                  \
-  "and r12, %[mask], r6, lsr #" s2 "\n\t"        \
+  "and r12, r7, r6, lsr #" s2 "\n\t"        \
   SQTVM_DOT2X2_PAIR1("r2", "r4")                 \
-  "and r12, %[mask], r6, lsr #" s3 "\n\t"        \
+  "and r12, r7, r6, lsr #" s3 "\n\t"        \
   SQTVM_DOT2X2_PAIR1("r3", "r5")
 
 #define SQTVM_DOT2X2_QUAD4                  \
-  "ldmia %[column]!, {r2, r3, r4, r5}\n\t"  \
-  "ldr r6, [%[weights]], #4\n\t"            \
+  "ldmia r0!, {r2, r3, r4, r5}\n\t"  \
+  "ldr r6, [r1], #4\n\t"            \
   SQTVM_DOT2X2_LANES("", "4", "8", "12")
 
 #define SQTVM_DOT2X2_QUADS2                     \
-  "ldmia %[column]!, {r2, r3, r4, r5}\n\t"      \
-  "ldr r6, [%[weights]], #4\n\t"                \
+  "ldmia r0!, {r2, r3, r4, r5}\n\t"      \
+  "ldr r6, [r1], #4\n\t"                \
   SQTVM_DOT2X2_LANES("", "2", "4", "6")         \
-  "ldmia %[column]!, {r2, r3, r4, r5}\n\t"      \
+  "ldmia r0!, {r2, r3, r4, r5}\n\t"      \
   SQTVM_DOT2X2_LANES(", lsr #8", "10", "12", "14")
 
-/* One loop of `count` turns around a body; nothing at all for a count of 0. */
-#define SQTVM_DOT2X2_LOOP(count, body, ...)                                                     \
-  if ((count) > 0) {                                                                            \
-    int32_t turns = (count);                                                                    \
-    __asm__ volatile("1:\n\t" body "subs %[turns], %[turns], #1\n\tbne 1b\n\t"                  \
-                     : [column] "+r"(column), [weights] "+r"(weights), [turns] "+r"(turns),     \
-                       [a0] "+r"(a0), [b0] "+r"(b0), [a1] "+r"(a1), [b1] "+r"(b1)               \
-                     : __VA_ARGS__                                                              \
-                     : "r2", "r3", "r4", "r5", "r6", "r12", "cc", "memory");                    \
-  }
-#define SQTVM_DOT2X2_LOOP8(count, body)                                                         \
-  if ((count) > 0) {                                                                            \
-    int32_t turns = (count);                                                                    \
-    __asm__ volatile("1:\n\t" body "subs %[turns], %[turns], #1\n\tbne 1b\n\t"                  \
-                     : [column] "+r"(column), [weights] "+r"(weights), [turns] "+r"(turns),     \
-                       [a0] "+r"(a0), [b0] "+r"(b0), [a1] "+r"(a1), [b1] "+r"(b1)               \
-                     :                                                                          \
-                     : "r2", "r3", "r4", "r5", "r6", "r7", "r12", "cc", "memory");              \
+/* The loops are functions of their own, shared by every layer: call and return cost 20
+ * instructions a tile, a copy in each layer would cost its flash. r8 to r11 are a0, b0, a1, b1;
+ * lr counts. A loop of four quads a turn, then one of single quads (pairs of quads at 2 bits). */
+#define SQTVM_DOT2X2_FUNCTION(name, mask_low, four, one, remainder_shift)                       \
+  __attribute__((naked, noinline, unused)) static const uint8_t *name(                          \
+      __attribute__((unused)) const int16_t *column,                                            \
+      __attribute__((unused)) const uint8_t *weights, __attribute__((unused)) int32_t quads,    \
+      __attribute__((unused)) sqtvm_tile *tile) {                                               \
+    __asm__ volatile("push {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                  \
+                     "ldmia r3, {r8, r9, r10, r11}\n\t"                                        \
+                     mask_low                                                                   \
+                     "lsrs lr, r2, #2\n\t"                                                     \
+                     "beq 2f\n"                                                                 \
+                     "1:\n\t" four                                                             \
+                     "subs lr, lr, #1\n\t"                                                     \
+                     "bne 1b\n"                                                                 \
+                     "2:\n\t"                                                                  \
+                     "ldr r2, [sp]\n\t"                                                        \
+                     "ands lr, r2, #3\n\t"                                                     \
+                     "beq 4f\n\t"                                                              \
+                     remainder_shift                                                            \
+                     "3:\n\t" one                                                              \
+                     "subs lr, lr, #1\n\t"                                                     \
+                     "bne 3b\n"                                                                 \
+                     "4:\n\t"                                                                  \
+                     "ldr r3, [sp, #4]\n\t"                                                    \
+                     "stmia r3, {r8, r9, r10, r11}\n\t"                                        \
+                     "mov r0, r1\n\t"                                                          \
+                     "add sp, sp, #8\n\t"                                                      \
+                     "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t");                         \
   }
 
-SQTVM_INLINE const uint8_t *sqtvm_dot2x2_dsp(const int16_t *column, const uint8_t *weights,
-                                             int32_t quads, int32_t bits, sqtvm_tile *tile) {
-  int32_t a0 = tile->a0;
-  int32_t b0 = tile->b0;
-  int32_t a1 = tile->a1;
-  int32_t b1 = tile->b1;
-  if (bits == 8) {
-    SQTVM_DOT2X2_LOOP8(quads / 4, SQTVM_DOT2X2_QUAD8 SQTVM_DOT2X2_QUAD8 SQTVM_DOT2X2_QUAD8
-                                      SQTVM_DOT2X2_QUAD8)
-    SQTVM_DOT2X2_LOOP8(quads % 4, SQTVM_DOT2X2_QUAD8)
-  } else if (bits == 4) {
-    const uint32_t mask = 0x000F000FU;
-    SQTVM_DOT2X2_LOOP(quads / 4,
+SQTVM_DOT2X2_FUNCTION(sqtvm_dot2x2_w8, "",
+                      SQTVM_DOT2X2_QUAD8 SQTVM_DOT2X2_QUAD8 SQTVM_DOT2X2_QUAD8 SQTVM_DOT2X2_QUAD8,
+                      SQTVM_DOT2X2_QUAD8, "")
+SQTVM_DOT2X2_FUNCTION(sqtvm_dot2x2_w4, "mov r7, #0x000F000F\n\t",
                       SQTVM_DOT2X2_QUAD4 SQTVM_DOT2X2_QUAD4 SQTVM_DOT2X2_QUAD4 SQTVM_DOT2X2_QUAD4,
-                      [mask] "r"(mask))
-    SQTVM_DOT2X2_LOOP(quads % 4, SQTVM_DOT2X2_QUAD4, [mask] "r"(mask))
-  } else {
-    const uint32_t mask = 0x00030003U;
-    SQTVM_DOT2X2_LOOP(quads / 4, SQTVM_DOT2X2_QUADS2 SQTVM_DOT2X2_QUADS2, [mask] "r"(mask))
-    SQTVM_DOT2X2_LOOP(quads % 4 / 2, SQTVM_DOT2X2_QUADS2, [mask] "r"(mask))
-  }
-  tile->a0 = a0;
-  tile->b0 = b0;
-  tile->a1 = a1;
-  tile->b1 = b1;
-  return weights;
-}
+                      SQTVM_DOT2X2_QUAD4, "")
+SQTVM_DOT2X2_FUNCTION(sqtvm_dot2x2_w2, "mov r7, #0x00030003\n\t",
+                      SQTVM_DOT2X2_QUADS2 SQTVM_DOT2X2_QUADS2, SQTVM_DOT2X2_QUADS2,
+                      "lsrs lr, lr, #1\n\t")
 
 #endif
 
@@ -156,7 +151,11 @@ SQTVM_INLINE const uint8_t *sqtvm_dot2x2_dsp(const int16_t *column, const uint8_
 SQTVM_INLINE const uint8_t *sqtvm_dot2x2(const int16_t *column, const uint8_t *weights,
                                          int32_t quads, int32_t bits, sqtvm_tile *tile) {
 #if SQTVM_DSP
-  return sqtvm_dot2x2_dsp(column, weights, quads, bits, tile);
+  if (bits == 8) {
+    return sqtvm_dot2x2_w8(column, weights, quads, tile);
+  }
+  return bits == 4 ? sqtvm_dot2x2_w4(column, weights, quads, tile)
+                   : sqtvm_dot2x2_w2(column, weights, quads, tile);
 #else
   return sqtvm_dot2x2_portable(column, weights, quads, bits, tile);
 #endif

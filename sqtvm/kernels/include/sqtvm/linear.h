@@ -68,89 +68,72 @@ SQTVM_INLINE const uint8_t *sqtvm_dot1x4_portable(const int16_t *quads, const ui
 /* The quad is in r2 and r3, packed weights in r4 to r7, unpacked ones in ip. */
 #define SQTVM_DOT1X4_BYTES(raw, sum)          \
   "sxtb16 r12, " raw "\n\t"                   \
-  "smlad %[" sum "], r12, r2, %[" sum "]\n\t" \
+  "smlad " sum ", r12, r2, " sum "\n\t" \
   "sxtb16 r12, " raw ", ror #8\n\t"           \
-  "smlad %[" sum "], r12, r3, %[" sum "]\n\t"
+  "smlad " sum ", r12, r3, " sum "\n\t"
 
 #define SQTVM_DOT1X4_QUAD8                    \
-  "ldrd r2, r3, [%[quads]], #8\n\t"           \
-  "ldmia %[weights]!, {r4, r5, r6, r7}\n\t"   \
-  SQTVM_DOT1X4_BYTES("r4", "f0")              \
-  SQTVM_DOT1X4_BYTES("r5", "f1")              \
-  SQTVM_DOT1X4_BYTES("r6", "f2")              \
-  SQTVM_DOT1X4_BYTES("r7", "f3")
+  "ldrd r2, r3, [r0], #8\n\t"           \
+  "ldmia r1!, {r4, r5, r6, r7}\n\t"   \
+  SQTVM_DOT1X4_BYTES("r4", "r8")              \
+  SQTVM_DOT1X4_BYTES("r5", "r9")              \
+  SQTVM_DOT1X4_BYTES("r6", "r10")              \
+  SQTVM_DOT1X4_BYTES("r7", "r11")
 
 #define SQTVM_DOT1X4_LANES(raw, low, high, sum)  \
-  "and r12, %[mask], " raw low "\n\t"            \
-  "smlad %[" sum "], r12, r2, %[" sum "]\n\t"    \
-  "and r12, %[mask], " raw ", lsr #" high "\n\t" \
-  "smlad %[" sum "], r12, r3, %[" sum "]\n\t"
+  "and r12, r7, " raw low "\n\t"            \
+  "smlad " sum ", r12, r2, " sum "\n\t"    \
+  "and r12, r7, " raw ", lsr #" high "\n\t" \
+  "smlad " sum ", r12, r3, " sum "\n\t"
 
 #define SQTVM_DOT1X4_QUAD4                         \
-  "ldrd r2, r3, [%[quads]], #8\n\t"                \
-  "ldrd r4, r5, [%[weights]], #8\n\t"              \
-  SQTVM_DOT1X4_LANES("r4", "", "4", "f0")          \
-  SQTVM_DOT1X4_LANES("r4", ", lsr #8", "12", "f1") \
-  SQTVM_DOT1X4_LANES("r5", "", "4", "f2")          \
-  SQTVM_DOT1X4_LANES("r5", ", lsr #8", "12", "f3")
+  "ldrd r2, r3, [r0], #8\n\t"                \
+  "ldrd r4, r5, [r1], #8\n\t"              \
+  SQTVM_DOT1X4_LANES("r4", "", "4", "r8")          \
+  SQTVM_DOT1X4_LANES("r4", ", lsr #8", "12", "r9") \
+  SQTVM_DOT1X4_LANES("r5", "", "4", "r10")          \
+  SQTVM_DOT1X4_LANES("r5", ", lsr #8", "12", "r11")
 
 #define SQTVM_DOT1X4_QUAD2                          \
-  "ldrd r2, r3, [%[quads]], #8\n\t"                 \
-  "ldr r4, [%[weights]], #4\n\t"                    \
-  SQTVM_DOT1X4_LANES("r4", "", "2", "f0")           \
-  SQTVM_DOT1X4_LANES("r4", ", lsr #4", "6", "f1")   \
-  SQTVM_DOT1X4_LANES("r4", ", lsr #8", "10", "f2")  \
-  SQTVM_DOT1X4_LANES("r4", ", lsr #12", "14", "f3")
+  "ldrd r2, r3, [r0], #8\n\t"                 \
+  "ldr r4, [r1], #4\n\t"                    \
+  SQTVM_DOT1X4_LANES("r4", "", "2", "r8")           \
+  SQTVM_DOT1X4_LANES("r4", ", lsr #4", "6", "r9")   \
+  SQTVM_DOT1X4_LANES("r4", ", lsr #8", "10", "r10")  \
+  SQTVM_DOT1X4_LANES("r4", ", lsr #12", "14", "r11")
 
-#define SQTVM_DOT1X4_OPERANDS                                                             \
-  [quads] "+r"(quads), [weights] "+r"(weights), [turns] "+r"(turns), [f0] "+r"(f0),       \
-      [f1] "+r"(f1), [f2] "+r"(f2), [f3] "+r"(f3)
-
-#define SQTVM_DOT1X4_LOOP8(count, body)                                                   \
-  if ((count) > 0) {                                                                      \
-    int32_t turns = (count);                                                              \
-    __asm__ volatile("1:\n\t" body "subs %[turns], %[turns], #1\n\tbne 1b\n\t"            \
-                     : SQTVM_DOT1X4_OPERANDS                                              \
-                     :                                                                    \
-                     : "r2", "r3", "r4", "r5", "r6", "r7", "r12", "cc", "memory");        \
+/* As dot2x2.h's: r8 to r11 are the four features, lr counts, r7 is the mask below 8 bits. */
+#define SQTVM_DOT1X4_FUNCTION(name, mask_low, body)                                             \
+  __attribute__((naked, noinline, unused)) static const uint8_t *name(                          \
+      __attribute__((unused)) const int16_t *quads,                                             \
+      __attribute__((unused)) const uint8_t *weights, __attribute__((unused)) int32_t count,    \
+      __attribute__((unused)) sqtvm_features *sums) {                                           \
+    __asm__ volatile("push {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                  \
+                     "ldmia r3, {r8, r9, r10, r11}\n\t"                                        \
+                     mask_low                                                                   \
+                     "lsrs lr, r2, #2\n\t"                                                     \
+                     "beq 2f\n"                                                                 \
+                     "1:\n\t" body body body body                                              \
+                     "subs lr, lr, #1\n\t"                                                     \
+                     "bne 1b\n"                                                                 \
+                     "2:\n\t"                                                                  \
+                     "ldr r2, [sp]\n\t"                                                        \
+                     "ands lr, r2, #3\n\t"                                                     \
+                     "beq 4f\n"                                                                 \
+                     "3:\n\t" body                                                             \
+                     "subs lr, lr, #1\n\t"                                                     \
+                     "bne 3b\n"                                                                 \
+                     "4:\n\t"                                                                  \
+                     "ldr r3, [sp, #4]\n\t"                                                    \
+                     "stmia r3, {r8, r9, r10, r11}\n\t"                                        \
+                     "mov r0, r1\n\t"                                                          \
+                     "add sp, sp, #8\n\t"                                                      \
+                     "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t");                         \
   }
 
-#define SQTVM_DOT1X4_LOOP(count, body)                                                    \
-  if ((count) > 0) {                                                                      \
-    int32_t turns = (count);                                                              \
-    __asm__ volatile("1:\n\t" body "subs %[turns], %[turns], #1\n\tbne 1b\n\t"            \
-                     : SQTVM_DOT1X4_OPERANDS                                              \
-                     : [mask] "r"(mask)                                                   \
-                     : "r2", "r3", "r4", "r5", "r12", "cc", "memory");                    \
-  }
-
-SQTVM_INLINE const uint8_t *sqtvm_dot1x4_dsp(const int16_t *quads, const uint8_t *weights,
-                                             int32_t count, int32_t bits, sqtvm_features *sums) {
-  int32_t f0 = sums->f0;
-  int32_t f1 = sums->f1;
-  int32_t f2 = sums->f2;
-  int32_t f3 = sums->f3;
-  if (bits == 8) {
-    SQTVM_DOT1X4_LOOP8(count / 4, SQTVM_DOT1X4_QUAD8 SQTVM_DOT1X4_QUAD8 SQTVM_DOT1X4_QUAD8
-                                      SQTVM_DOT1X4_QUAD8)
-    SQTVM_DOT1X4_LOOP8(count % 4, SQTVM_DOT1X4_QUAD8)
-  } else if (bits == 4) {
-    const uint32_t mask = 0x000F000FU;
-    SQTVM_DOT1X4_LOOP(count / 4, SQTVM_DOT1X4_QUAD4 SQTVM_DOT1X4_QUAD4 SQTVM_DOT1X4_QUAD4
-                                     SQTVM_DOT1X4_QUAD4)
-    SQTVM_DOT1X4_LOOP(count % 4, SQTVM_DOT1X4_QUAD4)
-  } else {
-    const uint32_t mask = 0x00030003U;
-    SQTVM_DOT1X4_LOOP(count / 4, SQTVM_DOT1X4_QUAD2 SQTVM_DOT1X4_QUAD2 SQTVM_DOT1X4_QUAD2
-                                     SQTVM_DOT1X4_QUAD2)
-    SQTVM_DOT1X4_LOOP(count % 4, SQTVM_DOT1X4_QUAD2)
-  }
-  sums->f0 = f0;
-  sums->f1 = f1;
-  sums->f2 = f2;
-  sums->f3 = f3;
-  return weights;
-}
+SQTVM_DOT1X4_FUNCTION(sqtvm_dot1x4_w8, "", SQTVM_DOT1X4_QUAD8)
+SQTVM_DOT1X4_FUNCTION(sqtvm_dot1x4_w4, "mov r7, #0x000F000F\n\t", SQTVM_DOT1X4_QUAD4)
+SQTVM_DOT1X4_FUNCTION(sqtvm_dot1x4_w2, "mov r7, #0x00030003\n\t", SQTVM_DOT1X4_QUAD2)
 
 #endif
 
@@ -158,7 +141,11 @@ SQTVM_INLINE const uint8_t *sqtvm_dot1x4_dsp(const int16_t *quads, const uint8_t
 SQTVM_INLINE const uint8_t *sqtvm_dot1x4(const int16_t *quads, const uint8_t *weights,
                                          int32_t count, int32_t bits, sqtvm_features *sums) {
 #if SQTVM_DSP
-  return sqtvm_dot1x4_dsp(quads, weights, count, bits, sums);
+  if (bits == 8) {
+    return sqtvm_dot1x4_w8(quads, weights, count, sums);
+  }
+  return bits == 4 ? sqtvm_dot1x4_w4(quads, weights, count, sums)
+                   : sqtvm_dot1x4_w2(quads, weights, count, sums);
 #else
   return sqtvm_dot1x4_portable(quads, weights, count, bits, sums);
 #endif
