@@ -1,0 +1,5 @@
+"""``python -m sqtvm``."""
+
+from sqtvm.cli import main
+
+main()

@@ -1,0 +1,59 @@
+"""The command's entry point and its list of commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import sqtvm
+from sqtvm.cli.console import show_text
+from sqtvm.cli.deploy import deploy
+from sqtvm.cli.doctor import doctor
+from sqtvm.cli.help_text import unwrapped
+from sqtvm.cli.init import init
+from sqtvm.cli.status import STATUS_HELP
+
+app = typer.Typer(
+    name="sqtvm",
+    help="A PyTorch model in, microcontroller firmware that holds a latency, memory and accuracy "
+    "budget out. [bold]deploy[/] does it all; the other commands are its stages.",
+    epilog=STATUS_HELP,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        show_text(f"sqtvm {sqtvm.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="print the version", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (deploy, init, doctor):
+    app.command(help=unwrapped(command), epilog=STATUS_HELP)(command)
+
+
+def main() -> None:
+    """Run the command of ``sys.argv`` and exit with its status."""
+    try:
+        app()
+    except BrokenPipeError:
+        # The reader of the output has left, as `sqtvm boards | head -1` does; Python would
+        # complain again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,84 @@
+"""``sqtvm init``: a commented ``sqtvm.toml`` to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sqtvm.cli import options
+from sqtvm.cli.console import session, show
+from sqtvm.settings import SETTINGS_FILE, SettingsError
+
+TEMPLATE = """\
+# What `sqtvm deploy` makes when it is run in this folder without a MODEL. Flags win over this.
+
+# package.module:factory that gives a torch.nn.Module, a .pt2 of torch.export, or an .onnx.
+model = "my_package.my_module:my_model"
+
+# Samples that accuracy is judged on: an .npz with x and y, or package.module:factory that gives
+# a torch Dataset. Nothing is ever chosen by them.
+data = "my_package.my_module:test_data"
+
+# A few hundred samples for the ranges of the activations. Default: some of the training data.
+# calibration = "calibration.npz"
+
+# Labelled samples that guide the choice of bits, and that fine-tuning trains on.
+# training = "my_package.my_module:training_data"
+
+# A name of `sqtvm boards`, or the path of a board file of your own.
+board = "stm32f746"
+
+# Where the firmware is measured: "emulator", "serial:PORT" or "none".
+# measure = "emulator"
+
+# How many inputs the firmware's outputs are compared on, bit for bit.
+# verify_samples = 100
+
+# Train the weights for the chosen bits.
+# fine_tune = false
+
+# Of everything random.
+# seed = 0
+
+# The folder for the report and the firmware.
+# out = "sqtvm-out"
+
+# Limits that must all hold; what is left out is no limit.
+[budget]
+# Milliseconds of one inference.
+ms = 50
+# The whole image (weights, code, constants) and all RAM (workspace, static data, stack).
+# flash = "64k"
+# ram = "48KiB"
+# Percentage points of accuracy that may be lost against the float model.
+# max_drop = 1.0
+"""
+
+
+def init(
+    force: Annotated[bool, typer.Option("--force", help="overwrite a file that is there")] = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Write a commented sqtvm.toml to the current folder.
+
+    [bold]Examples[/]
+
+    \b
+    sqtvm init
+    sqtvm init && $EDITOR sqtvm.toml && sqtvm deploy
+    """
+    with session(quiet, verbose):
+        path = Path(SETTINGS_FILE)
+        try:
+            with path.open("w" if force else "x", encoding="utf-8") as file:
+                file.write(TEMPLATE)
+        except FileExistsError as error:
+            raise SettingsError(
+                f"{path} is there already", "sqtvm init --force overwrites it"
+            ) from error
+        except OSError as error:
+            raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
+    show(f"Wrote {path}: name your model, data and board in it, then run sqtvm deploy", quiet)
