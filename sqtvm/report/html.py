@@ -18,6 +18,7 @@ def render_html(report: Report) -> str:
     style, _, _ = environment.loader.get_source(environment, "style.css")  # type: ignore[union-attr]
     return environment.get_template("report.html.j2").render(
         report=report,
+        board=view.board_name(report),
         style=Markup(style),
         summary=summary(report),
         failing=sum(not verdict.holds for verdict in report.verdicts),

@@ -7,6 +7,7 @@ from typing import Literal
 
 from matplotlib.figure import Figure
 
+from sqtvm.report import view
 from sqtvm.report.schema import Report
 
 _COLOURS = {8: "#2457c5", 4: "#0e8a80", 2: "#c77700", None: "#8b96a5"}
@@ -31,7 +32,7 @@ def layers_picture(report: Report, kind: Literal["png", "svg"]) -> bytes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="x", alpha=0.3)
         axes.set_axisbelow(True)
-    figure.suptitle(f"{report.model.name} on {report.board.title}")
+    figure.suptitle(f"{report.model.name} on {view.board_name(report)}")
     buffer = io.BytesIO()
     # Without a date, so that the same result gives the same file.
     metadata = {"Date": None} if kind == "svg" else {"Software": None}

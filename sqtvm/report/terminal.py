@@ -20,7 +20,7 @@ def render_terminal(report: Report) -> RenderableType:
 
 
 def _layers(report: Report) -> Table:
-    table = _table(f"{report.model.name} on {report.board.title}")
+    table = _table(f"{report.model.name} on {view.board_name(report)}")
     table.add_column("Layer", overflow="fold")
     table.add_column("Operator")
     for name in ("Bits", "Weights", "MACs", "Instructions", "ms"):

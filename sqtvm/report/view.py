@@ -73,6 +73,11 @@ class MemoryBar:
     limit_share: float | None
 
 
+def board_name(report: Report) -> str:
+    """The board's title without what stands in brackets behind it."""
+    return report.board.title.partition(" (")[0]
+
+
 def average_bits(report: Report) -> float:
     """Bits a weight, over all weights; 0 for a network without."""
     full = report.totals.uniform_weight_bytes["8"]
