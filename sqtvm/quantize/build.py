@@ -161,9 +161,9 @@ def _with_room_for_bias(
     least = np.abs(op.bias.astype(np.float64)) / (source_scale * _LARGEST_BIAS)
     dead = ~weight.reshape(len(weight), -1).any(axis=1)
     scale = np.where(dead & (least > 0), least, scale)
-    coarse = scale < least
+    coarse = np.abs(scale) < least
     if coarse.any():
-        scale = np.maximum(scale, least)
+        scale = np.where(coarse, least, scale)
         low, high = weight_range(bits)
         rows = op.weight[coarse]
         shape = (-1, *(1,) * (rows.ndim - 1))

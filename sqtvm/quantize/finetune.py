@@ -168,7 +168,10 @@ def _scales(parameters: _Parameters, weight_bits: Mapping[str, int]) -> dict[str
 def _round_weight(weight: Tensor, scale: Tensor, weight_bits: int) -> Tensor:
     low, high = weight_range(weight_bits)
     zero_point = torch.zeros(len(scale), dtype=torch.int32)
-    return torch.fake_quantize_per_channel_affine(weight, scale, zero_point, 0, low, high)
+    sign = scale.sign().reshape(-1, *(1,) * (weight.dim() - 1))
+    return sign * torch.fake_quantize_per_channel_affine(
+        sign * weight, scale.abs(), zero_point, 0, low, high
+    )
 
 
 def _loss(

@@ -34,7 +34,7 @@ def requantization(
     largest: NDArray[np.int64],
     name: str,
 ) -> Requantization:
-    """How sums with ``accumulator_scale`` [out] become ``output``.
+    """How sums with ``accumulator_scale`` [out], positive or negative, become ``output``.
 
     largest: int64 [out], a bound of each sum's magnitude. Where the ratio asks for a left shift
     that could take a sum out of int32, the output's scale is enlarged until it does not.
@@ -47,11 +47,11 @@ def requantization(
             f"{name} sums too many weights for a 32-bit accumulator",
             "give the layer fewer inputs or fewer bits",
         )
-    steepest = float(accumulator_scale.max())
+    steepest = float(np.abs(accumulator_scale).max())
     if _left_shift(steepest / output.scale) > room:
         output = replace(output, scale=steepest / math.ldexp(1.0, room - 1) * (1 + 1e-6))
     ratio = accumulator_scale / output.scale
-    left_shift = _left_shift(float(ratio.max()))
+    left_shift = _left_shift(steepest / output.scale)
     multiplier = np.rint(np.ldexp(ratio, 32 - left_shift)).astype(np.int32)
     return Requantization(multiplier, left_shift, output)
 

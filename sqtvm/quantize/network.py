@@ -66,7 +66,8 @@ class OutputRange:
 @dataclass(frozen=True, eq=False)
 class IntegerConv2d:
     """weight: int8 [out, kernel_height, kernel_width, in / groups], each within its bits;
-    bias, multiplier: int32 [out]; weight_scale: float64 [out]; padding: top, left, bottom, right.
+    bias, multiplier: int32 [out]; weight_scale: float64 [out], negative (and with it the
+    multiplier) where that uses the levels better; padding: top, left, bottom, right.
     """
 
     weight: Int8Array

@@ -20,9 +20,11 @@ def quantize_weights(weight: FloatArray, weight_bits: int) -> tuple[Int8Array, N
     """Integers and scales with weight ~ scale[out] * integer, least squared error a channel.
 
     weight: float32 [out, ...]; the integers have its shape and lie in [-2^(b-1), 2^(b-1) - 1];
-    scales are float64 [out], positive. The clip is searched a channel: candidate scales
+    scales are float64 [out], not 0. The clip is searched a channel: candidate scales
     first, then rounding and the least-squares scale in turn, which never makes it worse.
-    A channel of zeros gets zeros and the largest scale of the others.
+    Below 8 bits, where the level that the negative side has more counts, a channel's scale is
+    negative if its longer tail is positive. A channel of zeros gets zeros and the largest
+    scale of the others.
     """
     rows = np.ascontiguousarray(weight.reshape(len(weight), -1), np.float32)
     largest = np.abs(rows).max(axis=1)
@@ -43,17 +45,17 @@ def quantize_weights(weight: FloatArray, weight_bits: int) -> tuple[Int8Array, N
         norm = np.einsum("ij,ij->i", integers, integers)
         product = np.einsum("ij,ij->i", integers, normal)
         fitted = np.where(norm > 0, product / np.maximum(norm, 1), scale)
-        scale = np.where(fitted > 0, fitted, scale).astype(np.float32)
+        scale = np.where(fitted * scale > 0, fitted, scale).astype(np.float32)
 
     integers = _integers(normal, scale, weight_bits)
     real_scale = scale.astype(np.float64) * unit
-    fallback = float(real_scale[live].max()) if live.any() else 1.0
+    fallback = float(np.abs(real_scale[live]).max()) if live.any() else 1.0
     real_scale[~live] = fallback
     return integers.astype(np.int8).reshape(weight.shape), real_scale
 
 
 def _candidates(weight_bits: int) -> NDArray[np.float32]:
-    """Scales to try for weights of magnitude 1 at most, the widest clip first.
+    """Scales to try for weights of magnitude 1 at most, the widest clip first, then negative ones.
 
     Those that put the largest weight on a level are among them, so that weights which already
     lie on a grid keep it.
@@ -63,7 +65,9 @@ def _candidates(weight_bits: int) -> NDArray[np.float32]:
     levels = 1.0 / np.arange(1 if weight_bits < 8 else 127, -low + 1)
     spread = np.linspace(1.0, reach, clips) / high
     ordered = np.unique(np.concatenate([spread, levels]))[::-1]
-    return np.ascontiguousarray(ordered, np.float32)
+    if weight_bits < 8:
+        ordered = np.concatenate([ordered, -ordered])
+    return ordered.astype(np.float32)
 
 
 def _integers(rows: _Rows, scale: _Rows, weight_bits: int) -> _Rows:

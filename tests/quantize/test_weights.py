@@ -43,7 +43,7 @@ def test_no_worse_than_spanning_the_largest_weight(
     assert integers.min() >= low
     assert integers.max() <= high
     assert scale.dtype == np.float64
-    assert (scale > 0).all()
+    assert (scale != 0).all()
     naive = np.abs(weight.reshape(len(weight), -1)).max(axis=1).astype(np.float64) / high
     rounded = np.rint(weight / naive.reshape(-1, *(1,) * (weight.ndim - 1)))
     allowed = squared_error(weight, rounded, naive) * (1 + 1e-4)
@@ -66,6 +66,16 @@ def test_weights_on_a_grid_keep_it(seed: int, bits: int, step: float) -> None:
     np.testing.assert_allclose(scale, step, rtol=1e-5)
 
 
+@pytest.mark.parametrize("bits", [4, 2])
+def test_a_long_positive_tail_turns_the_scale_around(bits: int) -> None:
+    low, _ = weight_range(bits)
+    grid = np.arange(low, -low)[None]
+    weight = (-0.25 * grid).astype(np.float32)
+    integers, scale = quantize_weights(weight, bits)
+    np.testing.assert_array_equal(integers, grid)
+    np.testing.assert_allclose(scale, -0.25, rtol=1e-6)
+
+
 @pytest.mark.parametrize("bits", BITS)
 def test_channels_of_zeros_are_safe(bits: int) -> None:
     weight = np.zeros((3, 4), np.float32)
@@ -73,7 +83,7 @@ def test_channels_of_zeros_are_safe(bits: int) -> None:
     integers, scale = quantize_weights(weight, bits)
     assert not integers[[0, 2]].any()
     assert integers[1].any()
-    assert scale[0] == scale[2] == scale[1]
+    assert scale[0] == scale[2] == abs(scale[1])
 
     integers, scale = quantize_weights(np.zeros((2, 3), np.float32), bits)
     assert not integers.any()
