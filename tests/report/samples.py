@@ -127,8 +127,8 @@ def report(
         created=datetime(2026, 11, 23, 12, 0, tzinfo=UTC),
         board=schema.BoardPart(
             name="stm32f746",
-            title="STM32F746G Discovery (STM32F746NG, Cortex-M7 at 216 MHz)",
-            core="Cortex-M7",
+            title="STM32F746G-DISCO (STM32F746NG), Cortex-M7 at 216 MHz",
+            core="cortex-m7",
             clock_hz=_CLOCK_HZ,
             flash_bytes=1 << 20,
             ram_bytes=320 * 1024,
