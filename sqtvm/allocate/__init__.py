@@ -1,0 +1,1 @@
+"""Chooses the bits of every layer for a budget."""

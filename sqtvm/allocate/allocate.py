@@ -1,0 +1,136 @@
+"""The allocate stage as one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqtvm.allocate import sigmaquant
+from sqtvm.allocate.allocation import Allocation, Decision, LayerStatistics
+from sqtvm.allocate.budget import BITS, Budget, CostModel
+from sqtvm.allocate.evaluate import Evaluator
+from sqtvm.allocate.limits import binding, holds
+from sqtvm.allocate.sigma_clusters import cluster_by_sigma
+from sqtvm.allocate.statistics import weight_statistics
+from sqtvm.errors import SqtvmError
+from sqtvm.frontend.graph import Graph
+from sqtvm.frontend.model import Model
+from sqtvm.progress import OnProgress, silent
+from sqtvm.quantize.network import TensorQuantization
+from sqtvm.quantize.scheme import weight_bytes
+
+METHODS = ("sigmaquant", "uniform")
+
+
+@dataclass(frozen=True)
+class AllocateSettings:
+    """guiding_samples: that accuracy is judged on; correction_samples: that biases are corrected
+    by during the search; maximum_evaluations: integer networks to try at most."""
+
+    method: str = "sigmaquant"
+    seed: int = 0
+    guiding_samples: int = 1000
+    correction_samples: int = 128
+    maximum_evaluations: int = 24
+
+
+def layer_statistics(graph: Graph, seed: int = 0) -> tuple[LayerStatistics, ...]:
+    """Sigma, cluster and divergences of every weighted layer, in execution order."""
+    statistics = weight_statistics(graph)
+    clusters = cluster_by_sigma({name: entry.sigma for name, entry in statistics.items()}, seed)
+    return tuple(
+        LayerStatistics(name, entry.sigma, clusters[name], entry.kl)
+        for name, entry in statistics.items()
+    )
+
+
+def new_evaluator(
+    model: Model,
+    activations: Mapping[str, TensorQuantization],
+    settings: AllocateSettings,
+) -> Evaluator:
+    """The evaluator that ``allocate`` needs; share one between calls, it remembers."""
+    return Evaluator(
+        model, activations, settings.guiding_samples, settings.correction_samples, settings.seed
+    )
+
+
+def allocate(
+    model: Model,
+    budget: Budget,
+    costs: CostModel,
+    evaluator: Evaluator,
+    settings: AllocateSettings,
+    on_progress: OnProgress = silent,
+) -> Allocation:
+    """Bits of every weighted layer for a budget.
+
+    When nothing holds the budget, the allocation that comes nearest, with ``feasible`` False and
+    what binds in words. Raises SqtvmError for an unknown method.
+    """
+    if settings.method not in METHODS:
+        raise SqtvmError(
+            f"there is no allocation method {settings.method}", f"known: {', '.join(METHODS)}"
+        )
+    statistics = weight_statistics(model.graph)
+    clusters = cluster_by_sigma(
+        {name: entry.sigma for name, entry in statistics.items()}, settings.seed
+    )
+    bits: Mapping[str, int]
+    decisions: tuple[Decision, ...] = ()
+    if settings.method == "uniform":
+        bits = _uniform(model.graph, budget, costs)
+    else:
+        bits, decisions = sigmaquant.search(
+            sigmaquant.Problem(
+                statistics,
+                clusters,
+                {node.name: weight_bytes(node, 8) for node in model.graph.weighted},
+                budget,
+                costs,
+                evaluator,
+                evaluator.evaluations + settings.maximum_evaluations,
+                on_progress,
+            )
+        )
+    return _result(model, budget, costs, evaluator, settings, bits, decisions)
+
+
+def _uniform(graph: Graph, budget: Budget, costs: CostModel) -> Mapping[str, int]:
+    names = [node.name for node in graph.weighted]
+    for bits in BITS:
+        chosen = dict.fromkeys(names, bits)
+        if holds(budget, costs.cost(chosen)):
+            return chosen
+    return dict.fromkeys(names, min(BITS))
+
+
+def _result(
+    model: Model,
+    budget: Budget,
+    costs: CostModel,
+    evaluator: Evaluator,
+    settings: AllocateSettings,
+    bits: Mapping[str, int],
+    decisions: tuple[Decision, ...],
+) -> Allocation:
+    quality = evaluator.quality(bits)
+    cost = costs.cost(bits)
+    words = list(binding(budget, cost, costs, bits))
+    drop = 100 * (evaluator.float_accuracy - quality.accuracy)
+    if budget.max_drop is not None and drop > budget.max_drop:
+        words.append(
+            f"accuracy: at most {budget.max_drop:g} points may be lost, {drop:.2f} are, on the "
+            "samples that guide the search"
+        )
+    return Allocation(
+        bits,
+        settings.method,
+        quality.accuracy,
+        cost,
+        not words,
+        tuple(words),
+        layer_statistics(model.graph, settings.seed),
+        decisions,
+        evaluator.evaluations,
+    )

@@ -1,0 +1,34 @@
+"""SigmaQuant's first phase: layers in clusters by the spread of their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from sqtvm.allocate.budget import BITS
+
+
+def cluster_by_sigma(sigma: Mapping[str, float], seed: int) -> Mapping[str, int]:
+    """The cluster of each layer, 0 the narrowest; at most one cluster a choice of bits.
+
+    K-means on the one dimension; fewer clusters where there are fewer distinct values.
+    """
+    values = np.array(list(sigma.values()), np.float64).reshape(-1, 1)
+    count = min(len(BITS), len(np.unique(values)))
+    fitted = KMeans(n_clusters=count, n_init=10, random_state=seed).fit(values)
+    order = np.argsort(fitted.cluster_centers_.reshape(-1))
+    rank = {int(label): position for position, label in enumerate(order)}
+    return {name: rank[int(label)] for name, label in zip(sigma, fitted.labels_, strict=True)}
+
+
+def cluster_bits(clusters: int) -> list[tuple[int, ...]]:
+    """Every way to give the clusters bits so that a wider one never has fewer, most bits first.
+
+    An entry holds the bits of cluster 0, 1, ...
+    """
+    ways: list[tuple[int, ...]] = [()]
+    for _ in range(clusters):
+        ways = [(*way, bits) for way in ways for bits in BITS if not way or bits >= way[-1]]
+    return sorted(ways, key=lambda way: (-sum(way), way))
