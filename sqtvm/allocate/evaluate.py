@@ -42,9 +42,9 @@ class Evaluator:
     ) -> None:
         self._model = model
         self._activations = activations
-        self._guide = _choose(model.training or model.calibration, samples, seed)
+        self.guide = _choose(model.training or model.calibration, samples, seed)
         self._correction = _choose(model.calibration, correction_samples, seed).x
-        self._float = _log_probabilities(_run_float(model, self._guide.x), _ends_soft(model))
+        self._float = _log_probabilities(_run_float(model, self.guide.x), _ends_soft(model))
         self._seen: dict[tuple[int, ...], Quality] = {}
 
     @property
@@ -66,13 +66,13 @@ class Evaluator:
 
     def _evaluate(self, weight_bits: Mapping[str, int]) -> Quality:
         network = quantize(self._model.graph, self._activations, weight_bits, self._correction)
-        scores = _log_probabilities(_run(network, self._guide.x), _ends_soft(self._model))
+        scores = _log_probabilities(_run(network, self.guide.x), _ends_soft(self._model))
         probabilities = np.exp(self._float)
         divergence = (probabilities * (self._float - scores)).sum(axis=1).mean()
         return Quality(self._accuracy(scores), float(divergence))
 
     def _accuracy(self, scores: NDArray[np.float64]) -> float:
-        wanted = self._guide.y if self._guide.y is not None else self._float.argmax(axis=1)
+        wanted = self.guide.y if self.guide.y is not None else self._float.argmax(axis=1)
         return float((scores.argmax(axis=1) == wanted).mean())
 
 

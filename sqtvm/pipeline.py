@@ -1,0 +1,181 @@
+"""The whole line: load, calibrate, allocate and measure in rounds, verify, report."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from sqtvm.allocate.allocate import AllocateSettings, new_evaluator
+from sqtvm.allocate.evaluate import Evaluator
+from sqtvm.errors import SqtvmError
+from sqtvm.firmware.boards import load_board
+from sqtvm.frontend.graph import Graph
+from sqtvm.frontend.load import load_model
+from sqtvm.frontend.model import Model
+from sqtvm.measure.target import parse_target
+from sqtvm.measure.verify import Verification, verify
+from sqtvm.progress import OnProgress, Progress, silent
+from sqtvm.quantize.accuracy import accuracy, float_accuracy, prepare_input
+from sqtvm.quantize.calibration import calibrate
+from sqtvm.quantize.finetune import FineTuneProgress, FineTuneSettings, fine_tune
+from sqtvm.quantize.network import IntegerNetwork
+from sqtvm.quantize.reference import run_integer
+from sqtvm.realise import Workshop, first_samples
+from sqtvm.report.build import build_report
+from sqtvm.report.schema import AccuracyPart, Report
+from sqtvm.report.write import write_report
+from sqtvm.rounds import Round, failing_budgets
+from sqtvm.search_loop import best_round, run_rounds
+from sqtvm.settings import DeploySettings
+
+
+@dataclass(frozen=True, eq=False)
+class DeployResult:
+    """What a deployment found, and the folder that holds its report and firmware."""
+
+    report: Report
+    out: Path
+
+
+def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> DeployResult:
+    """Make firmware that holds the budget, or the best that can be had, and report on it.
+
+    Leaves ``report.json``, ``report.html``, pictures, ``model.tar`` and ``firmware/`` in
+    ``settings.out``, each whole. Raises SqtvmError and its kinds for what the user can mend.
+    """
+    board = load_board(settings.board)
+    target = parse_target(settings.measure)
+    on_progress(Progress("load", settings.model))
+    model = load(settings)
+    on_progress(Progress("quantize", "calibrating activations"))
+    activations = calibrate(model.graph, model.calibration.x)
+    workshop = Workshop(model, activations, board, target, on_progress)
+    allocation_settings = AllocateSettings(method=settings.method, seed=settings.seed)
+    evaluator = new_evaluator(model, activations, allocation_settings)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.out, prefix=".rounds-") as temporary:
+        rounds = run_rounds(
+            workshop, settings.budget, evaluator, allocation_settings, Path(temporary)
+        )
+    best = best_round(rounds)
+    graph = _fine_tuned(workshop, settings, best, evaluator)
+    kept = _finish(workshop, settings, best, graph, evaluator)
+    judged = _accuracy(workshop, kept.realisation.network)
+    report = build_report(
+        settings=settings,
+        board=board,
+        model=model,
+        rounds=tuple(kept if turn is best else turn for turn in rounds),
+        kept=kept,
+        accuracy=judged,
+        verification=_verify(workshop, kept),
+    )
+    write_report(report, settings.out)
+    return DeployResult(report, settings.out)
+
+
+def load(settings: DeploySettings) -> Model:
+    """The model and its data as the settings name them."""
+    return load_model(
+        settings.model,
+        settings.data,
+        settings.calibration,
+        settings.training,
+        seed=settings.seed,
+    )
+
+
+def _fine_tuned(
+    workshop: Workshop, settings: DeploySettings, best: Round, evaluator: Evaluator
+) -> Graph:
+    """The graph to quantize: trained at the chosen bits where that was asked for, or where the
+    accuracy does not hold and there is something to train with."""
+    model = workshop.model
+    drop = 100 * (evaluator.float_accuracy - best.allocation.accuracy)
+    too_far = settings.budget.max_drop is not None and drop > settings.budget.max_drop
+    if not (settings.fine_tune or too_far):
+        return model.graph
+    if model.training is None:
+        if settings.fine_tune:
+            raise SqtvmError(
+                "fine-tuning needs training data", "give --training, or training in sqtvm.toml"
+            )
+        return model.graph
+
+    def tell(progress: FineTuneProgress) -> None:
+        message = f"loss {progress.loss:.4f}"
+        workshop.on_progress(Progress("fine-tune", message, progress.step, progress.steps))
+
+    return fine_tune(
+        model.graph,
+        workshop.activations,
+        best.allocation.weight_bits,
+        model.training,
+        FineTuneSettings(seed=settings.seed),
+        tell,
+    )
+
+
+def _finish(
+    workshop: Workshop,
+    settings: DeploySettings,
+    best: Round,
+    graph: Graph,
+    evaluator: Evaluator,
+) -> Round:
+    """The chosen allocation once more, with the weights to keep and all verification samples."""
+    network = workshop.quantize(graph, best.allocation.weight_bits)
+    realisation = workshop.realise(
+        graph, network, settings.verify_samples, settings.out, best.allocation.cost.ms
+    )
+    allocation = best.allocation
+    guide = workshop.model.training
+    if graph is not workshop.model.graph and guide is not None:
+        allocation = replace(allocation, accuracy=accuracy(network, evaluator.guide))
+    drop = 100 * (evaluator.float_accuracy - allocation.accuracy)
+    failing = failing_budgets(settings.budget, realisation.measurement, drop)
+    return replace(best, allocation=allocation, realisation=realisation, failing=failing)
+
+
+def _accuracy(workshop: Workshop, allocated: IntegerNetwork) -> AccuracyPart:
+    """On all evaluation samples: float, uniform bits and the allocation."""
+    model = workshop.model
+    samples = model.evaluation
+    if samples.y is None:
+        return AccuracyPart(
+            float_=None,
+            int8=None,
+            allocated=None,
+            uniform={"8": None, "4": None, "2": None},
+            samples=len(samples),
+        )
+    names = [node.name for node in model.graph.weighted]
+    uniform: dict[Literal["8", "4", "2"], float | None] = {}
+    steps: Mapping[Literal["8", "4", "2"], int] = {"8": 8, "4": 4, "2": 2}
+    for done, (text, bits) in enumerate(steps.items()):
+        message = f"uniform {bits} bits on {len(samples):,} samples"
+        workshop.on_progress(Progress("accuracy", message, done, len(steps) + 1))
+        network = workshop.quantize(model.graph, dict.fromkeys(names, bits))
+        uniform[text] = accuracy(network, samples)
+    workshop.on_progress(Progress("accuracy", "the allocation", len(steps), len(steps) + 1))
+    return AccuracyPart(
+        float_=float_accuracy(model.graph, samples),
+        int8=uniform["8"],
+        allocated=accuracy(allocated, samples),
+        uniform=uniform,
+        samples=len(samples),
+    )
+
+
+def _verify(workshop: Workshop, kept: Round) -> Verification | None:
+    """The target's outputs against the integer reference; None where nothing ran."""
+    outputs = kept.realisation.measurement.outputs
+    if len(outputs) == 0:
+        return None
+    network = kept.realisation.network
+    inputs = prepare_input(network, first_samples(workshop.model.evaluation, len(outputs)))
+    reference = run_integer(network, inputs)
+    return verify(outputs, reference.reshape(len(reference), -1))

@@ -1,0 +1,114 @@
+"""From an allocation to firmware that ran: quantize, compile, build, measure, in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sqtvm.compile.network import compile_network
+from sqtvm.errors import MeasurementError
+from sqtvm.firmware.boards import Board
+from sqtvm.firmware.build import Firmware, build
+from sqtvm.firmware.flash import flash
+from sqtvm.firmware.memory_use import memory_use
+from sqtvm.firmware.project import generate
+from sqtvm.frontend.graph import Graph
+from sqtvm.frontend.model import Model, Samples
+from sqtvm.measure.measure import measure
+from sqtvm.measure.measurement import Measurement
+from sqtvm.measure.target import Target
+from sqtvm.progress import OnProgress, Progress
+from sqtvm.quantize.accuracy import prepare_input
+from sqtvm.quantize.build import quantize
+from sqtvm.quantize.network import Int8Array, IntegerNetwork, TensorQuantization
+from sqtvm.rounds import Realisation
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """What stays the same while allocations are tried."""
+
+    model: Model
+    activations: Mapping[str, TensorQuantization]
+    board: Board
+    target: Target
+    on_progress: OnProgress
+
+    def quantize(self, graph: Graph, weight_bits: Mapping[str, int]) -> IntegerNetwork:
+        """The integer network at these bits, biases corrected on the calibration samples."""
+        return quantize(graph, self.activations, weight_bits, self.model.calibration.x)
+
+    def realise(
+        self,
+        graph: Graph,
+        network: IntegerNetwork,
+        samples: int,
+        folder: Path,
+        modelled_ms: float,
+    ) -> Realisation:
+        """Firmware of ``network`` in ``folder`` and what it measures.
+
+        samples: how many of the evaluation's are run on the target; modelled_ms: the time to
+        report where the target is ``none`` and nothing runs.
+        """
+        say = self.on_progress
+        say(Progress("compile", "Relay to C"))
+        archive = compile_network(
+            self.model.name, graph, network, self.board.tvm_target, folder / "model.tar"
+        )
+        say(Progress("build", f"project for {self.board.name}"))
+        project = generate(archive.path, self.board, folder / "firmware")
+        board_firmware = build(project, "board")
+        inputs = prepare_input(network, first_samples(self.model.evaluation, samples))
+        measurement = self._measure(board_firmware, network, inputs, modelled_ms)
+        return Realisation(network, archive, project.path, board_firmware, measurement)
+
+    def _measure(
+        self,
+        board_firmware: Firmware,
+        network: IntegerNetwork,
+        inputs: Int8Array,
+        modelled_ms: float,
+    ) -> Measurement:
+        if self.target.kind == "none":
+            return _not_measured(board_firmware, network, modelled_ms)
+        firmware = board_firmware
+        if self.target.kind == "emulator":
+            firmware = build(board_firmware.project, "emulator")
+        else:
+            self.on_progress(Progress("flash", self.board.name))
+            flash(firmware)
+        names = [layer.name for layer in network.layers]
+
+        def tell(done: int, total: int) -> None:
+            self.on_progress(Progress("measure", f"inferences on {self.target}", done, total))
+
+        return measure(firmware, self.board, self.target, inputs, names, tell)
+
+
+def first_samples(
+    samples: Samples, count: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """The first ``count`` of the samples' inputs; MeasurementError where there are none."""
+    if len(samples) == 0:
+        raise MeasurementError("there is no sample to measure with", "give data with samples")
+    return samples.x[:count]
+
+
+def _not_measured(firmware: Firmware, network: IntegerNetwork, modelled_ms: float) -> Measurement:
+    outputs = np.zeros((0, int(np.prod(network.output.shape))), np.int8)
+    return Measurement(
+        target="none",
+        layers=(),
+        instructions=None,
+        est_cycles=None,
+        cycle_model=None,
+        measured_cycles=None,
+        ms=modelled_ms,
+        ms_source="modelled",
+        memory=memory_use(firmware.elf),
+        outputs=outputs,
+    )

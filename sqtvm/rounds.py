@@ -1,0 +1,65 @@
+"""The loop: allocate, build, measure, and let what was measured price the next allocation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqtvm.allocate.allocation import Allocation
+from sqtvm.allocate.budget import Budget, Cost
+from sqtvm.compile.archive import Archive
+from sqtvm.firmware.build import Firmware
+from sqtvm.measure.measurement import Measurement
+from sqtvm.quantize.network import IntegerNetwork
+
+MAXIMUM_ROUNDS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Realisation:
+    """One allocation made real: the integer network, its firmware and what that measured."""
+
+    network: IntegerNetwork
+    archive: Archive
+    project: Path
+    firmware: Firmware
+    measurement: Measurement
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """One turn of the loop; ``failing`` names what the measured firmware does not hold."""
+
+    number: int
+    allocation: Allocation
+    predicted: Cost
+    predicted_source: str
+    realisation: Realisation
+    failing: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.failing
+
+
+def failing_budgets(
+    budget: Budget, measurement: Measurement, accuracy_drop: float | None
+) -> tuple[str, ...]:
+    """Each limit that the measured firmware breaks, in words; accuracy_drop in points."""
+    failing: list[str] = []
+    if budget.ms is not None and measurement.ms > budget.ms:
+        failing.append(f"time: {measurement.ms:.2f} ms, wanted at most {budget.ms:g} ms")
+    flash, ram = measurement.memory.flash_bytes, measurement.memory.ram_bytes
+    if budget.flash_bytes is not None and flash > budget.flash_bytes:
+        failing.append(f"flash: {flash:,} B, wanted at most {budget.flash_bytes:,} B")
+    if budget.ram_bytes is not None and ram > budget.ram_bytes:
+        failing.append(f"RAM: {ram:,} B, wanted at most {budget.ram_bytes:,} B")
+    if (
+        budget.max_drop is not None
+        and accuracy_drop is not None
+        and accuracy_drop > budget.max_drop
+    ):
+        failing.append(
+            f"accuracy: {accuracy_drop:.2f} points lost, wanted at most {budget.max_drop:g}"
+        )
+    return tuple(failing)
