@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from sqtvm.allocate.allocation import Allocation, Decision
+from sqtvm.firmware.boards import Board
 from sqtvm.frontend.graph import Graph, macs, parameter_count
 from sqtvm.frontend.model import Model
 from sqtvm.measure.measurement import LayerMeasurement, Measurement
@@ -49,7 +50,7 @@ _OPERATORS = {
 def build_report(
     *,
     settings: DeploySettings,
-    board: schema.BoardPart,
+    board: Board,
     model: Model,
     rounds: Sequence[Round],
     kept: Round,
@@ -65,7 +66,7 @@ def build_report(
     judged = verdicts(settings.budget, measurement, accuracy)
     return schema.Report(
         created=datetime.now(UTC).replace(microsecond=0),
-        board=board,
+        board=_board(board),
         model=_model(settings, model),
         data=_data(settings, model),
         accuracy=accuracy,
@@ -101,6 +102,17 @@ def operator_name(layer: IntegerLayer) -> str:
             return "depthwise_conv2d" if per_group == 1 else "grouped_conv2d"
         return "pointwise_conv2d" if (height, width) == (1, 1) else "conv2d"
     return _OPERATORS[type(layer.op)]
+
+
+def _board(board: Board) -> schema.BoardPart:
+    return schema.BoardPart(
+        name=board.name,
+        title=board.description,
+        core=board.core,
+        clock_hz=board.clock_hz,
+        flash_bytes=board.flash_bytes,
+        ram_bytes=board.ram_bytes,
+    )
 
 
 def _model(settings: DeploySettings, model: Model) -> schema.ModelPart:

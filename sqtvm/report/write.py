@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from sqtvm.errors import SqtvmError
+from sqtvm.report.files import write_whole
 from sqtvm.report.html import render_html
 from sqtvm.report.picture import layers_picture
 from sqtvm.report.schema import Report
@@ -52,16 +51,3 @@ def read_report(path: Path) -> Report:
             f"{path}: is no report of this version of sqtvm: {key}: {first['msg']}",
             "deploy again to write it anew",
         ) from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write by way of a temporary file beside ``path``, so that no reader sees half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
