@@ -63,6 +63,13 @@ class Context:
             "only constant weights are supported",
         )
 
+    def constant(self, name: str) -> NDArray[np.float32] | None:
+        """A number or a parameter as float32; None if it depends on the model's input."""
+        argument = self.get(name)
+        if isinstance(argument, Ref):
+            return self.array(name) if argument.name in self.constants else None
+        return np.asarray(argument, np.float32)
+
     def weight(self, name: str = "weight") -> NDArray[np.float32]:
         array = self.array(name)
         if array is None:

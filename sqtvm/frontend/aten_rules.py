@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sqtvm.errors import ModelError
 from sqtvm.frontend import layers
@@ -93,7 +95,41 @@ def _clamp_between(low: str, high: str, minimum: float, maximum: float) -> Rule:
 def _add(c: Context) -> Value:
     if c.get("alpha", 1) != 1:
         raise ModelError(f"{c.place} scales what it adds", "only alpha of 1 is supported")
-    return layers.add(c.draft, c.where, c.value("self"), c.value("other"))
+    if c.constant("other") is None and c.constant("self") is None:
+        return layers.add(c.draft, c.where, c.value("self"), c.value("other"))
+    x, constant = _with_constant(c)
+    return layers.affine(c.draft, c.where, x, 1.0, constant)
+
+
+def _sub(c: Context) -> Value:
+    constant = c.constant("other")
+    if c.get("alpha", 1) != 1 or constant is None:
+        raise ModelError(f"{c.place} subtracts layers", "only subtracting a constant is supported")
+    return layers.affine(c.draft, c.where, c.value("self"), 1.0, -constant)
+
+
+def _mul(c: Context) -> Value:
+    if c.constant("other") is None and c.constant("self") is None:
+        raise ModelError(f"{c.place} multiplies layers", "only constants can be factors")
+    x, constant = _with_constant(c)
+    return layers.affine(c.draft, c.where, x, constant, 0.0)
+
+
+def _div(c: Context) -> Value:
+    constant = c.constant("other")
+    if constant is None or c.get("rounding_mode") is not None or not np.all(constant):
+        raise ModelError(
+            f"{c.place} divides by what is no constant", "only constants but 0 can be divisors"
+        )
+    return layers.affine(c.draft, c.where, c.value("self"), np.float32(1) / constant, 0.0)
+
+
+def _with_constant(c: Context) -> tuple[Value, NDArray[np.float32]]:
+    for name, other in (("self", "other"), ("other", "self")):
+        constant = c.constant(other)
+        if constant is not None:
+            return c.value(name), constant
+    raise AssertionError("one side is a constant")
 
 
 def _max_pool(c: Context) -> Value:
@@ -229,6 +265,9 @@ RULES: Mapping[str, Rule] = {
     "clamp_min": _clamp_between("min", "max", -math.inf, math.inf),
     "clamp_max": _clamp_between("min", "max", -math.inf, math.inf),
     "add": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "div": _div,
     **dict.fromkeys(
         ("max_pool1d", "max_pool2d", "max_pool2d_with_indices", "max_pool1d_with_indices"),
         _max_pool,

@@ -20,6 +20,7 @@ from sqtvm.frontend.graph import (
     Concat,
     Conv2d,
     Flatten,
+    FloatArray,
     Linear,
     MaxPool2d,
     Shape,
@@ -110,6 +111,32 @@ def batch_norm(
     if scale.shape != draft.node_shape(x)[:1]:
         raise ModelError(f"{where} norms {scale.size} channels of {draft.node_shape(x)[0]}")
     return draft.add(where, BatchNorm(scale.astype(np.float32), shift.astype(np.float32)), [x])
+
+
+def affine(
+    draft: Draft,
+    where: str,
+    x: Value,
+    scale: NDArray[np.float32] | float,
+    shift: NDArray[np.float32] | float,
+) -> Value:
+    """x * scale + shift, each one number or one a channel as it broadcasts with a batch."""
+    factors = [_a_channel(draft, where, x, np.asarray(part)) for part in (scale, shift)]
+    return draft.add(where, BatchNorm(factors[0], factors[1]), [x])
+
+
+def _a_channel(draft: Draft, where: str, x: Value, part: NDArray[np.float32]) -> FloatArray:
+    shape = draft.shape(x)
+    try:
+        whole = np.broadcast_to(part, (1, *shape))[0].reshape(shape[0], -1)
+    except ValueError:
+        whole = np.empty((0, 0))
+    if not whole.size or not np.array_equal(whole, whole[:, :1].repeat(whole.shape[1], 1), True):
+        raise ModelError(
+            f"{where} combines {list(shape)} with a constant of shape {list(part.shape)}",
+            "constants may be one number, or one a channel",
+        )
+    return np.ascontiguousarray(whole[:, 0], np.float32)
 
 
 def clamp(draft: Draft, where: str, x: Value, minimum: float, maximum: float) -> Value:

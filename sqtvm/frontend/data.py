@@ -1,0 +1,157 @@
+"""Loads samples from .npz files and torch Datasets."""
+
+from __future__ import annotations
+
+import itertools
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset
+
+from sqtvm.errors import DataError
+from sqtvm.frontend.factory import call_factory, is_factory
+from sqtvm.frontend.graph import Shape
+from sqtvm.frontend.model import Samples
+
+_SPEC_HINT = "give an .npz with x and y, or package.module:factory that gives a torch Dataset"
+
+
+def load_data(spec: str, limit: int | None = None) -> Samples:
+    """Samples of an .npz with x and maybe y, or of a factory that gives a torch Dataset.
+
+    limit: how many samples to read at most, from the start. x becomes float32 as it is: uint8
+    images are not scaled. Raises DataError where the data is missing or is not what it must be.
+    """
+    if is_factory(spec):
+        dataset = call_factory(spec, DataError)
+        if not isinstance(dataset, Dataset):
+            raise DataError(f"{spec} gives a {type(dataset).__name__}, not a Dataset", _SPEC_HINT)
+        x, y = _from_dataset(dataset, spec, limit)
+    elif spec.endswith(".npz"):
+        x, y = _from_npz(Path(spec))
+        x, y = x[:limit], None if y is None else y[:limit]
+    else:
+        raise DataError(f"{spec} is neither an .npz nor package.module:factory", _SPEC_HINT)
+    return Samples(_images(x, spec), None if y is None else _labels(y, len(x), spec), spec)
+
+
+def fit_to_input(samples: Samples, shape: Shape) -> Samples:
+    """Samples with x as [count, *shape]; dimensions of one may be missing or elsewhere.
+
+    Raises DataError where x has other dimensions than the model reads.
+    """
+    given = samples.x.shape[1:]
+    if [size for size in given if size != 1] == [size for size in shape if size != 1]:
+        return replace(samples, x=samples.x.reshape(-1, *shape))
+    hint = "give x as (count, channels, height, width), as the model reads it"
+    if given == (*shape[1:], shape[0]):
+        hint = "put the channels first: x.transpose(0, 3, 1, 2)"
+    raise DataError(
+        f"{samples.source} has samples of shape {list(given)}, the model reads {list(shape)}", hint
+    )
+
+
+def check_labels(samples: Samples, classes: int) -> None:
+    """Raises DataError where a label is no class of a model with that many outputs."""
+    if samples.y is None or not len(samples):
+        return
+    low, high = int(samples.y.min()), int(samples.y.max())
+    if low < 0 or high >= classes:
+        raise DataError(
+            f"{samples.source} has labels from {low} to {high}, the model has {classes} classes",
+            f"labels are numbers from 0 to {classes - 1}",
+        )
+
+
+def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile) or "x" not in archive.files:
+                names = ", ".join(archive.files) if hasattr(archive, "files") else "one array"
+                raise DataError(f"{path} holds {names or 'nothing'}, but no x", _SPEC_HINT)
+            labels = archive["y"] if "y" in archive.files else None
+            return archive["x"], labels
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist", "check the path of the data") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{path} cannot be read: {error}", "write it with numpy.savez(path, x=x, y=y)"
+        ) from error
+
+
+def _from_dataset(
+    dataset: Dataset[Any], spec: str, limit: int | None
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    xs: list[NDArray[Any]] = []
+    ys: list[NDArray[Any]] = []
+    for index, item in enumerate(itertools.islice(_items(dataset, spec), limit)):
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise DataError(f"sample {index} of {spec} is no pair (x, y)", _SPEC_HINT)
+        x, y = (_array(part, index, spec) for part in item)
+        if xs and x.shape != xs[0].shape:
+            raise DataError(
+                f"sample {index} of {spec} has shape {list(x.shape)}, not {list(xs[0].shape)}",
+                "give all samples one shape",
+            )
+        if y.size != 1:
+            raise DataError(f"sample {index} of {spec} has {y.size} labels", "one class a sample")
+        xs.append(x)
+        ys.append(y.reshape(()))
+    if not xs:
+        raise DataError(f"{spec} has no samples", "give some")
+    return np.stack(xs), np.stack(ys)
+
+
+def _items(dataset: Dataset[Any], spec: str) -> Iterable[Any]:
+    if isinstance(dataset, IterableDataset):
+        return iter(dataset)
+    try:
+        count = len(dataset)  # type: ignore[arg-type]
+    except TypeError:
+        raise DataError(f"{spec} gives a Dataset without a length", "give it a __len__") from None
+    return (dataset[index] for index in range(count))
+
+
+def _array(part: object, index: int, spec: str) -> NDArray[Any]:
+    if isinstance(part, Tensor):
+        array: NDArray[Any] = part.detach().cpu().numpy()
+        return array
+    if isinstance(part, np.ndarray | np.generic | int):
+        return np.asarray(part)
+    raise DataError(
+        f"sample {index} of {spec} holds a {type(part).__name__}",
+        "give tensors or NumPy arrays: add torchvision's ToTensor or the like to the Dataset",
+    )
+
+
+def _images(x: NDArray[Any], source: str) -> NDArray[np.float32]:
+    if x.ndim < 2:
+        raise DataError(f"{source} has x of shape {list(x.shape)}", "x is (count, *sample)")
+    if not len(x):
+        raise DataError(f"{source} has no samples", "give some")
+    if x.dtype != np.uint8 and not np.issubdtype(x.dtype, np.floating):
+        raise DataError(f"{source} has x of type {x.dtype}", "give float32 or uint8")
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(x, np.float32)
+    if not np.isfinite(converted).all():
+        raise DataError(f"{source} has NaN or infinity in x", "remove those samples")
+    return converted
+
+
+def _labels(y: NDArray[Any], count: int, source: str) -> NDArray[np.int64]:
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.shape != (count,):
+        raise DataError(
+            f"{source} has y of shape {list(y.shape)} for {count} samples", "one class a sample"
+        )
+    if not np.issubdtype(y.dtype, np.integer):
+        raise DataError(f"{source} has y of type {y.dtype}", "give classes as whole numbers")
+    return y.astype(np.int64)
