@@ -1,0 +1,93 @@
+"""Compiles a firmware project."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from sqtvm.errors import ToolError
+from sqtvm.firmware.project import Project
+
+Variant: TypeAlias = Literal["board", "emulator"]
+# A line of the build's output.
+OnOutput: TypeAlias = Callable[[str], None]
+
+_OVERFLOW = re.compile(r"region `(?P<region>\w+)' overflowed by (?P<bytes>\d+) bytes?")
+_ERROR = re.compile(r"\berror\b|undefined reference|: warning:", re.IGNORECASE)
+_PACKAGES = {"cmake": "cmake", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi"}
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """elf: the linked image, with ``.hex`` and ``.map`` beside it; log: of the whole build."""
+
+    project: Project
+    variant: Variant
+    elf: Path
+    log: Path
+
+
+def build(project: Project, variant: Variant, on_output: OnOutput | None = None) -> Firmware:
+    """Compile the project's variant in ``build/VARIANT`` below it.
+
+    Raises ToolError where a program is missing, where the firmware does not fit (with the memory
+    and the bytes that it lacks), and with the compiler's own first error.
+    """
+    for program, packages in _PACKAGES.items():
+        if shutil.which(program) is None:
+            raise ToolError(f"{program} is not installed", f"apt-get install {packages}")
+    folder = project.path / "build" / variant
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "build.log"
+    source = ["-S", str(project.path), "-B", str(folder), f"-DSQTVM_VARIANT={variant}"]
+    generator = "Ninja" if shutil.which("ninja") else "Unix Makefiles"
+    with log.open("w", encoding="utf-8") as file:
+
+        def write(line: str) -> None:
+            file.write(line + "\n")
+            if on_output is not None:
+                on_output(line)
+
+        commands = [["cmake", "-G", generator, *source], ["cmake", "--build", str(folder)]]
+        for command in commands:
+            status, lines = _run(command, write)
+            if status != 0:
+                file.flush()
+                raise _explain(project, lines, log)
+    return Firmware(project, variant, folder / "firmware.elf", log)
+
+
+def _run(command: list[str], write: OnOutput) -> tuple[int, list[str]]:
+    lines: list[str] = []
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.rstrip("\n"))
+            write(lines[-1])
+    return process.returncode, lines
+
+
+def _explain(project: Project, lines: list[str], log: Path) -> ToolError:
+    overflows = [match for line in lines if (match := _OVERFLOW.search(line))]
+    if overflows:
+        lacking = {match["region"]: int(match["bytes"]) for match in overflows}
+        described = " and ".join(f"{name} by {count:,} bytes" for name, count in lacking.items())
+        return ToolError(
+            f"the firmware does not fit {project.board.name}: it overflows {described}",
+            "take fewer bits (--budget-flash, --budget-ram) or a board with more memory",
+        )
+    first = next((line.strip() for line in lines if _ERROR.search(line)), None)
+    message = first or (lines[-1].strip() if lines else "no message")
+    return ToolError(f"the firmware did not build: {message}", f"the whole output is in {log}")

@@ -1,0 +1,166 @@
+"""The files of a template, for one board and one network.
+
+A file ``NAME.j2`` is rendered, every other one copied. Of the drivers, ``KIND_*.c`` in src, only
+those of the board and of its emulator come along; what lies in ``variant/`` is rendered twice,
+into ``variants/board`` and ``variants/emulator``.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+import sqtvm
+from sqtvm.errors import SqtvmError
+from sqtvm.firmware.archive import NetworkArchive
+from sqtvm.firmware.boards import Board, Clock
+from sqtvm.firmware.flash import command_line
+from sqtvm.firmware.layout import emulated_memory, place
+from sqtvm.firmware.resources import templates_directory
+
+_DRIVER = re.compile(r"(clock|cycles|uart)_\w+\.c")
+# Helpers of the STM32 drivers.
+_FAMILY_HEADER = re.compile(r"stm32_\w+\.h")
+# For TVM's own tools, which look for it in the template and not in a project.
+_SKIPPED = "microtvm_api_server.py"
+
+
+def render(platform: str, board: Board, network: NetworkArchive, root: Path) -> None:
+    """Write the project's files below ``root``; SqtvmError where there is no such platform."""
+    template = templates_directory() / platform
+    if not template.is_dir():
+        raise SqtvmError(f"there is no platform named {platform!r}", "use baremetal")
+    environment = _environment(template)
+    values = _values(board, network)
+    variants = _variants(board)
+    for source in sorted(path for path in template.rglob("*") if path.is_file()):
+        relative = PurePosixPath(source.relative_to(template).as_posix())
+        if not _belongs(relative, values["drivers"]):
+            continue
+        if relative.parts[0] == "variant":
+            for variant, own in variants.items():
+                target = root / "variants" / variant / relative.name
+                _write(environment, relative, source, target, {**values, **own})
+        else:
+            _write(environment, relative, source, root / relative, values)
+
+
+def _belongs(relative: PurePosixPath, drivers: Mapping[str, list[str]]) -> bool:
+    if relative.name == _SKIPPED or "__pycache__" in relative.parts:
+        return False
+    chosen = {PurePosixPath(driver).name for names in drivers.values() for driver in names}
+    if _DRIVER.fullmatch(relative.name):
+        return relative.name in chosen
+    if _FAMILY_HEADER.fullmatch(relative.name):
+        return any("stm32" in name for name in chosen)
+    return True
+
+
+def _write(
+    environment: Environment,
+    relative: PurePosixPath,
+    source: Path,
+    target: Path,
+    values: Mapping[str, Any],
+) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if relative.suffix == ".j2":
+        text = environment.get_template(relative.as_posix()).render(values)
+        target.with_suffix("").write_text(text, encoding="utf-8")
+    else:
+        shutil.copyfile(source, target)
+
+
+def _values(board: Board, network: NetworkArchive) -> dict[str, Any]:
+    tensor_bytes = network.input.bytes + network.output.bytes
+    placed = place(board, network.workspace_bytes, tensor_bytes, len(network.layers))
+    octets = bytes.fromhex(network.sha256)
+    return {
+        "board": board,
+        "network": network,
+        "placed": placed,
+        "placement": board.placement,
+        "stack_bytes": board.stack_bytes,
+        "caches": board.caches,
+        "core_flags": _core_flags(board),
+        "toolchain": board.compiler.prefix.rstrip("-"),
+        "drivers": {
+            "board": _drivers(board, board.clock.kind, board.uart.kind),
+            "emulator": _drivers(board, "fixed", board.emulator.uart.kind),
+        },
+        "flash_commands": [
+            command_line(tool, PurePosixPath("build/board/firmware.elf"))
+            for tool in board.flash_tools
+        ],
+        "sha256": network.sha256,
+        "sha256_rows": [
+            ", ".join(f"{octet:#04x}" for octet in octets[start : start + 8])
+            for start in range(0, len(octets), 8)
+        ],
+        "version": sqtvm.__version__,
+    }
+
+
+def _variants(board: Board) -> Mapping[str, Mapping[str, Any]]:
+    return {
+        "board": {
+            "machine": "",
+            "regions": board.memory,
+            "clock": board.clock,
+            "clock_hz": board.clock_hz,
+            "uart": board.uart,
+        },
+        "emulator": {
+            "machine": board.emulator.machine,
+            "regions": emulated_memory(board),
+            "clock": Clock(kind="fixed"),
+            "clock_hz": board.emulator.clock_hz,
+            "uart": board.emulator.uart,
+        },
+    }
+
+
+def _drivers(board: Board, clock: str, uart: str) -> list[str]:
+    uart_file = f"uart_{uart.replace('-', '_')}.c"
+    return [f"src/clock_{clock}.c", f"src/cycles_{board.cycle_counter}.c", f"src/{uart_file}"]
+
+
+def _core_flags(board: Board) -> list[str]:
+    compiler = board.compiler
+    flags = [f"-mcpu={compiler.mcpu}", "-mthumb", f"-mfloat-abi={compiler.float_abi}"]
+    return flags if compiler.fpu is None else [*flags, f"-mfpu={compiler.fpu}"]
+
+
+def _environment(template: Path) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(template),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["hex"] = lambda number: f"0x{number:08X}"
+    environment.filters["c_string"] = _c_string
+    environment.filters["c_float"] = _c_float
+    environment.filters["comment"] = lambda text: text.replace("*/", "* /")
+    return environment
+
+
+def _c_string(text: str) -> str:
+    """A C string literal; bytes that are not plain ASCII as three octal digits."""
+    plain = (
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}"
+        for byte in text.encode()
+    )
+    return f'"{"".join(plain)}"'
+
+
+def _c_float(number: float) -> str:
+    """A C float literal of the nine digits that tell every single-precision number."""
+    text = f"{number:.9g}"
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"

@@ -1,0 +1,37 @@
+/* Registers of the Cortex-M system control space, as the Armv7-M Architecture Reference Manual
+   (DDI 0403) names them. */
+
+#ifndef CORTEX_M_H
+#define CORTEX_M_H
+
+#include "registers.h"
+
+#define DWT_CTRL REGISTER(0xE0001000u)
+#define DWT_CYCCNT REGISTER(0xE0001004u)
+#define DWT_LAR REGISTER(0xE0001FB0u)
+#define ICSR REGISTER(0xE000ED04u)
+#define VTOR REGISTER(0xE000ED08u)
+#define AIRCR REGISTER(0xE000ED0Cu)
+#define CCR REGISTER(0xE000ED14u)
+#define CFSR REGISTER(0xE000ED28u)
+#define HFSR REGISTER(0xE000ED2Cu)
+#define MMFAR REGISTER(0xE000ED34u)
+#define BFAR REGISTER(0xE000ED38u)
+#define CCSIDR REGISTER(0xE000ED80u)
+#define CSSELR REGISTER(0xE000ED84u)
+#define CPACR REGISTER(0xE000ED88u)
+#define DEMCR REGISTER(0xE000EDFCu)
+#define ICIALLU REGISTER(0xE000EF50u)
+#define DCISW REGISTER(0xE000EF60u)
+
+static inline void data_barrier(void)
+{
+    __asm volatile("dsb" ::: "memory");
+}
+
+static inline void instruction_barrier(void)
+{
+    __asm volatile("isb" ::: "memory");
+}
+
+#endif

@@ -1,0 +1,100 @@
+/* The main PLL of the STM32F4 and F7; registers and bits as RM0390 and RM0385 name them. */
+
+#ifndef STM32_RCC_H
+#define STM32_RCC_H
+
+#include "board.h"
+#include "registers.h"
+
+#define RCC_CR REGISTER(0x40023800u)
+#define RCC_PLLCFGR REGISTER(0x40023804u)
+#define RCC_CFGR REGISTER(0x40023808u)
+#define RCC_APB1ENR REGISTER(0x40023840u)
+
+#define RCC_CR_HSION (1u << 0)
+#define RCC_CR_HSIRDY (1u << 1)
+#define RCC_CR_HSEON (1u << 16)
+#define RCC_CR_HSERDY (1u << 17)
+#define RCC_CR_HSEBYP (1u << 18)
+#define RCC_CR_PLLON (1u << 24)
+#define RCC_CR_PLLRDY (1u << 25)
+#define RCC_PLLCFGR_PLLM 0x3Fu
+#define RCC_PLLCFGR_PLLN (0x1FFu << 6)
+#define RCC_PLLCFGR_PLLP (3u << 16)
+#define RCC_PLLCFGR_PLLSRC_HSE (1u << 22)
+#define RCC_PLLCFGR_PLLQ (15u << 24)
+#define RCC_CFGR_SW 3u
+#define RCC_CFGR_SW_PLL 2u
+#define RCC_CFGR_SWS (3u << 2)
+#define RCC_CFGR_SWS_PLL (2u << 2)
+#define RCC_CFGR_HPRE (15u << 4)
+#define RCC_CFGR_PPRE1 (7u << 10)
+#define RCC_CFGR_PPRE2 (7u << 13)
+#define RCC_APB1ENR_PWREN (1u << 28)
+
+#define HSI_HZ 16000000u
+#define HSE_TURNS 1000000u
+
+static inline void wait_for(volatile uint32_t *target, uint32_t bits)
+{
+    while ((*target & bits) != bits) {
+    }
+}
+
+static inline void rcc_enable_power_control(void)
+{
+    set_bits(&RCC_APB1ENR, RCC_APB1ENR_PWREN);
+    (void)RCC_APB1ENR; /* the peripheral is there two bus cycles after its clock */
+}
+
+/* The system clock is HSI after reset; it stays so until rcc_switch_to_pll. */
+static inline void rcc_wait_for_hsi(void)
+{
+    set_bits(&RCC_CR, RCC_CR_HSION);
+    wait_for(&RCC_CR, RCC_CR_HSIRDY);
+}
+
+static inline uint32_t rcc_start_hse(void)
+{
+    if (BOARD_HSE_BYPASS) {
+        set_bits(&RCC_CR, RCC_CR_HSEBYP);
+    }
+    set_bits(&RCC_CR, RCC_CR_HSEON);
+    for (uint32_t turn = 0; turn < HSE_TURNS; turn++) {
+        if ((RCC_CR & RCC_CR_HSERDY) != 0u) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* From the crystal, or where it does not start from the internal oscillator, whose 1 % is good
+   enough for a serial line. */
+static inline void rcc_start_pll(void)
+{
+    const uint32_t hse = rcc_start_hse();
+    const uint32_t m = (hse ? BOARD_HSE_HZ : HSI_HZ) / BOARD_VCO_INPUT_HZ;
+    const uint32_t n = BOARD_VCO_HZ / BOARD_VCO_INPUT_HZ;
+    const uint32_t p = BOARD_PLL_DIVIDER / 2u - 1u;
+    /* The 48 MHz output is not used; it may not be above that. */
+    const uint32_t q = (BOARD_VCO_HZ + 48000000u - 1u) / 48000000u;
+    const uint32_t source = hse ? RCC_PLLCFGR_PLLSRC_HSE : 0u;
+    replace_bits(&RCC_PLLCFGR,
+                 RCC_PLLCFGR_PLLM | RCC_PLLCFGR_PLLN | RCC_PLLCFGR_PLLP | RCC_PLLCFGR_PLLSRC_HSE |
+                     RCC_PLLCFGR_PLLQ,
+                 m | (n << 6) | (p << 16) | source | (q << 24));
+    set_bits(&RCC_CR, RCC_CR_PLLON);
+}
+
+/* Flash wait states and power must be those of the full clock by now. */
+static inline void rcc_switch_to_pll(void)
+{
+    replace_bits(&RCC_CFGR, RCC_CFGR_HPRE | RCC_CFGR_PPRE1 | RCC_CFGR_PPRE2,
+                 (BOARD_APB1_PRESCALER << 10) | (BOARD_APB2_PRESCALER << 13));
+    wait_for(&RCC_CR, RCC_CR_PLLRDY);
+    replace_bits(&RCC_CFGR, RCC_CFGR_SW, RCC_CFGR_SW_PLL);
+    while ((RCC_CFGR & RCC_CFGR_SWS) != RCC_CFGR_SWS_PLL) {
+    }
+}
+
+#endif
