@@ -23,7 +23,7 @@ import tvm
 
 from sqtvm.compile import c_source
 from sqtvm.compile.aot import MODULE_NAME, GeneratedCode
-from sqtvm.compile.kernel_call import KernelCall
+from sqtvm.compile.kernel_call import KernelCall, KernelStyle
 from sqtvm.compile.passes.quantize_layers import INPUT_NAME, with_batch
 from sqtvm.frontend.graph import Shape
 from sqtvm.quantize.network import IntegerNetwork, TensorQuantization
@@ -48,6 +48,7 @@ def write_archive(
     generated: GeneratedCode,
     kernels: Mapping[str, KernelCall],
     kernel_headers: Path,
+    style: KernelStyle,
 ) -> Archive:
     """Write the ``.tar`` at ``destination``, whole or not at all.
 
@@ -56,7 +57,9 @@ def write_archive(
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".mlf-") as temporary:
         root = Path(temporary) / "mlf"
-        _write_sources(root / "codegen" / "host", network, generated, kernels, kernel_headers)
+        _write_sources(
+            root / "codegen" / "host", network, generated, kernels, kernel_headers, style
+        )
         (root / "parameters").mkdir()
         (root / "parameters" / f"{MODULE_NAME}.params").write_bytes(generated.parameters)
         (root / "src").mkdir()
@@ -76,6 +79,7 @@ def _write_sources(
     generated: GeneratedCode,
     kernels: Mapping[str, KernelCall],
     kernel_headers: Path,
+    style: KernelStyle,
 ) -> None:
     sources, include = host / "src", host / "include"
     sources.mkdir(parents=True)
@@ -83,7 +87,7 @@ def _write_sources(
     for number, source in enumerate(generated.sources):
         text = c_source.call_by_header(source, kernels)
         (sources / f"{MODULE_NAME}_lib{number}.c").write_text(text)
-    (sources / "sqtvm_network_kernels.c").write_text(c_source.kernels_source(kernels))
+    (sources / "sqtvm_network_kernels.c").write_text(c_source.kernels_source(kernels, style))
     (include / c_source.KERNELS_HEADER).write_text(c_source.kernels_header(kernels))
     interface = c_source.interface_header(
         INPUT_NAME, math.prod(network.input_shape), math.prod(network.output.shape)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from sqtvm.compile import kernel_operators
-from sqtvm.compile.kernel_call import KernelCall
+from sqtvm.compile.kernel_call import KernelCall, KernelStyle
 
 KERNELS_HEADER = "sqtvm_network_kernels.h"
 _PROTOTYPE = re.compile(
@@ -20,11 +20,14 @@ def unique_kernels(kernels: Iterable[KernelCall]) -> Mapping[str, KernelCall]:
     return {kernel.function: kernel for kernel in kernels}
 
 
-def kernels_source(kernels: Mapping[str, KernelCall]) -> str:
+def kernels_source(kernels: Mapping[str, KernelCall], style: KernelStyle) -> str:
     """The file that defines every specialised kernel of a network."""
     headers = sorted({header for kernel in kernels.values() for header in kernel.headers})
     includes = [f'#include "{KERNELS_HEADER}"', *(f'#include "{header}"' for header in headers)]
     bodies = [kernel.source.strip() for _, kernel in sorted(kernels.items())]
+    # Whatever the project's flags are: compact kernels are there for their size.
+    if style is KernelStyle.COMPACT:
+        includes.insert(0, '#pragma GCC optimize("Os")')
     return "\n".join(includes) + "\n\n" + "\n\n".join(bodies) + "\n"
 
 

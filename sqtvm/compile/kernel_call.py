@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class KernelStyle(StrEnum):
+    """fast: one function a geometry, its extents constants of the C compiler; compact: one
+    function a family, extents read from flash at run time, which costs time and saves code."""
+
+    FAST = "fast"
+    COMPACT = "compact"
 
 
 @dataclass(frozen=True, eq=False)

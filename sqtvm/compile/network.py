@@ -8,6 +8,7 @@ from sqtvm import kernels as kernel_package
 from sqtvm.compile import aot
 from sqtvm.compile.archive import Archive, write_archive
 from sqtvm.compile.c_source import unique_kernels
+from sqtvm.compile.kernel_call import KernelStyle
 from sqtvm.compile.layouts import kernel_call
 from sqtvm.compile.passes.quantize_layers import quantize_layers
 from sqtvm.compile.relay_import import import_graph
@@ -16,16 +17,21 @@ from sqtvm.quantize.network import IntegerNetwork
 
 
 def compile_network(
-    model_name: str, graph: Graph, network: IntegerNetwork, target: str, destination: Path
+    model_name: str,
+    graph: Graph,
+    network: IntegerNetwork,
+    target: str,
+    destination: Path,
+    style: KernelStyle = KernelStyle.FAST,
 ) -> Archive:
     """Compile ``network``, the integer form of ``graph``, to a Model Library Format archive.
 
     target: as TVM writes it, ``c -keys=arm_cpu,cpu -mcpu=cortex-m7``; destination: of the
     ``.tar``, written whole or not at all. Raises SqtvmError when TVM refuses the network.
     """
-    calls = {layer.name: kernel_call(layer, network) for layer in network.layers}
+    calls = {layer.name: kernel_call(layer, network, style) for layer in network.layers}
     module = quantize_layers(import_graph(graph).module, network, calls)
     generated = aot.generate(module, target)
     unique = unique_kernels(calls.values())
     headers = kernel_package.include_directory()
-    return write_archive(destination, model_name, network, generated, unique, headers)
+    return write_archive(destination, model_name, network, generated, unique, headers, style)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqtvm.compile.kernel_call import KernelCall
+from sqtvm.compile.kernel_call import KernelCall, KernelStyle
 from sqtvm.compile.layouts.convolution import conv2d_call, linear_call
 from sqtvm.compile.layouts.elementwise import (
     add_call,
@@ -29,7 +29,7 @@ from sqtvm.quantize.network import (
     IntegerSoftmax,
 )
 
-_CALLS: Mapping[type, Callable[[IntegerLayer, IntegerNetwork], KernelCall]] = {
+_CALLS: Mapping[type, Callable[[IntegerLayer, IntegerNetwork, KernelStyle], KernelCall]] = {
     IntegerConv2d: conv2d_call,
     IntegerLinear: linear_call,
     IntegerAdd: add_call,
@@ -42,6 +42,8 @@ _CALLS: Mapping[type, Callable[[IntegerLayer, IntegerNetwork], KernelCall]] = {
 }
 
 
-def kernel_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
+def kernel_call(
+    layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle = KernelStyle.FAST
+) -> KernelCall:
     """The kernel, its geometry and its constants for one layer of ``network``."""
-    return _CALLS[type(layer.op)](layer, network)
+    return _CALLS[type(layer.op)](layer, network, style)

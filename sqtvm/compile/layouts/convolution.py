@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from sqtvm.compile.kernel_call import KernelCall
+from sqtvm.compile.kernel_call import KernelCall, KernelStyle
 from sqtvm.compile.layouts.packing import (
     pack_channel_pairs,
     pack_feature_fours,
@@ -14,21 +14,21 @@ from sqtvm.compile.layouts.packing import (
     padded_quads,
 )
 from sqtvm.compile.layouts.parameters import clips, weighted_parameters
-from sqtvm.compile.layouts.source import Field, definition, structure
+from sqtvm.compile.layouts.source import Field, Structure, definition
 from sqtvm.quantize.network import IntegerConv2d, IntegerLayer, IntegerLinear, IntegerNetwork
 
 
-def conv2d_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
+def conv2d_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     """A convolution of any kind."""
     op = layer.op
     assert isinstance(op, IntegerConv2d)
     in_channels = network.shape_of(layer.inputs[0])[-1]
     if op.groups > 1 and op.groups == in_channels == layer.shape[-1]:
-        return _depthwise_call(layer, network)
-    return _grouped_call(layer, network)
+        return _depthwise_call(layer, network, style)
+    return _grouped_call(layer, network, style)
 
 
-def _grouped_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
+def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     op = layer.op
     assert isinstance(op, IntegerConv2d)
     in_height, in_width, in_channels = network.shape_of(layer.inputs[0])
@@ -37,7 +37,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
     depth = kernel_height * kernel_width * depth_channels
     quads = padded_quads(depth, op.weight_bits)
     group_channels = out_channels // op.groups
-    shape: list[Field] = [
+    shape: tuple[Field, ...] = (
         ("in_height", in_height),
         ("in_width", in_width),
         ("in_channels", depth_channels),
@@ -54,29 +54,30 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
         ("pad_left", op.padding[1]),
         ("quads", quads),
         ("weight_bits", op.weight_bits),
-    ]
+    )
     groups = op.weight.reshape(op.groups, group_channels, depth)
     packed = [pack_channel_pairs(group, op.weight_bits) for group in groups]
     parameters = _grouped_parameters(layer, network, op.groups)
     even_channels = group_channels + group_channels % 2
-    body = [
-        f"  static const {structure('sqtvm_conv2d_shape', 'shape', shape)}",
-        f"  static const {_requantization(op)}",
+    structures = [
+        Structure("sqtvm_conv2d_shape", "shape", shape),
+        _requantization(op),
     ]
     if op.groups == 1:
-        body.append("  sqtvm_conv2d(x0, c0, c1, y, scratch, shape, requantization);")
+        body = ["  sqtvm_conv2d(x0, c0, c1, y, scratch, shape, requantization);"]
     else:
-        body += [
-            f"  for (int32_t group = 0; group < {op.groups}; ++group) {{",
-            f"    sqtvm_conv2d(x0 + group * {depth_channels}, c0 + group * {len(packed[0])},",
-            f"                 c1 + group * {4 + 2 * even_channels}, y + group * {group_channels},",
-            "                 scratch, shape, requantization);",
-            "  }",
-        ]
+        groups_fields = (
+            ("count", op.groups),
+            ("weight_bytes", len(packed[0])),
+            ("parameter_words", 4 + 2 * even_channels),
+        )
+        structures.append(Structure("sqtvm_groups", "groups", groups_fields))
+        body = ["  sqtvm_grouped_conv2d(x0, c0, c1, y, scratch, shape, groups, requantization);"]
     return definition(
-        "conv2d",
-        [*(value for _, value in shape), op.groups, op.left_shift, int(clips(op.clip))],
+        "conv2d" if op.groups == 1 else "grouped_conv2d",
+        structures,
         body,
+        style,
         headers=("sqtvm/conv2d.h",),
         inputs=1,
         constants=(np.concatenate(packed), parameters),
@@ -97,7 +98,7 @@ def _grouped_parameters(
     return np.concatenate([heads, per_group, padding], axis=1).reshape(-1)
 
 
-def _depthwise_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
+def _depthwise_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     op = layer.op
     assert isinstance(op, IntegerConv2d)
     in_height, in_width, channels = network.shape_of(layer.inputs[0])
@@ -109,7 +110,7 @@ def _depthwise_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
     plane_height = max(op.padding[0] + in_height, read_height)
     plane_width = max(op.padding[1] + in_width, read_width)
     plane_width += plane_width % 2
-    shape: list[Field] = [
+    shape: tuple[Field, ...] = (
         ("in_height", in_height),
         ("in_width", in_width),
         ("channels", channels),
@@ -124,16 +125,13 @@ def _depthwise_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
         ("plane_height", plane_height),
         ("plane_width", plane_width),
         ("weight_bits", op.weight_bits),
-    ]
+    )
     taps = kernel_height * kernel_width
     return definition(
         "depthwise",
-        [*(value for _, value in shape), op.left_shift, int(clips(op.clip))],
-        [
-            f"  static const {structure('sqtvm_depthwise_shape', 'shape', shape)}",
-            f"  static const {_requantization(op)}",
-            "  sqtvm_depthwise(x0, c0, c1, y, scratch, shape, requantization);",
-        ],
+        [Structure("sqtvm_depthwise_shape", "shape", shape), _requantization(op)],
+        ["  sqtvm_depthwise(x0, c0, c1, y, scratch, shape, requantization);"],
+        style,
         headers=("sqtvm/depthwise.h",),
         inputs=1,
         constants=(
@@ -144,27 +142,24 @@ def _depthwise_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
     )
 
 
-def linear_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
+def linear_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     """A fully connected layer."""
     op = layer.op
     assert isinstance(op, IntegerLinear)
     out_features, in_features = op.weight.shape
     assert math.prod(network.shape_of(layer.inputs[0])) == in_features, layer.name
     quads = -(-in_features // 4)
-    shape: list[Field] = [
+    shape: tuple[Field, ...] = (
         ("in_features", in_features),
         ("out_features", out_features),
         ("quads", quads),
         ("weight_bits", op.weight_bits),
-    ]
+    )
     return definition(
         "linear",
-        [*(value for _, value in shape), op.left_shift, int(clips(op.clip))],
-        [
-            f"  static const {structure('sqtvm_linear_shape', 'shape', shape)}",
-            f"  static const {_requantization(op)}",
-            "  sqtvm_linear(x0, c0, c1, y, scratch, shape, requantization);",
-        ],
+        [Structure("sqtvm_linear_shape", "shape", shape), _requantization(op)],
+        ["  sqtvm_linear(x0, c0, c1, y, scratch, shape, requantization);"],
+        style,
         headers=("sqtvm/linear.h",),
         inputs=1,
         constants=(
@@ -175,6 +170,6 @@ def linear_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
     )
 
 
-def _requantization(op: IntegerConv2d | IntegerLinear) -> str:
-    fields: list[Field] = [("left_shift", op.left_shift), ("clips", int(clips(op.clip)))]
-    return structure("sqtvm_requantization", "requantization", fields)
+def _requantization(op: IntegerConv2d | IntegerLinear) -> Structure:
+    fields = (("left_shift", op.left_shift), ("clips", int(clips(op.clip))))
+    return Structure("sqtvm_requantization", "requantization", fields)

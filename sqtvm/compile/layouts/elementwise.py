@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from sqtvm.compile.kernel_call import KernelCall
+from sqtvm.compile.kernel_call import KernelCall, KernelStyle
 from sqtvm.compile.layouts.parameters import clips, head
-from sqtvm.compile.layouts.source import Field, definition, structure
+from sqtvm.compile.layouts.source import Field, Structure, definition
 from sqtvm.quantize.network import (
     IntegerAdd,
     IntegerAvgPool2d,
@@ -24,16 +24,16 @@ _ELEMENTWISE = ("sqtvm/elementwise.h",)
 _POOL = ("sqtvm/pool.h",)
 
 
-def add_call(layer: IntegerLayer, _network: IntegerNetwork) -> KernelCall:
+def add_call(layer: IntegerLayer, _network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     """The sum of two tensors, each with its own scale."""
     op = layer.op
     assert isinstance(op, IntegerAdd)
-    count = math.prod(layer.shape)
-    narrow = int(clips(op.clip))
+    shape = (("count", math.prod(layer.shape)), ("shift", op.shift), ("clips", int(clips(op.clip))))
     return definition(
         "add",
-        [count, op.shift, narrow],
-        [f"  sqtvm_add(x0, x1, c0, y, {count}, {op.shift}, {narrow});"],
+        [Structure("sqtvm_add_shape", "shape", shape)],
+        ["  sqtvm_add(x0, x1, c0, y, shape);"],
+        style,
         headers=_ELEMENTWISE,
         inputs=2,
         constants=(_words(*op.factors, op.offset, op.clip.low, op.clip.high),),
@@ -41,18 +41,16 @@ def add_call(layer: IntegerLayer, _network: IntegerNetwork) -> KernelCall:
     )
 
 
-def max_pool2d_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
+def max_pool2d_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     """Maximum pooling."""
     op = layer.op
     assert isinstance(op, IntegerMaxPool2d)
     shape = _pool_shape(layer, network, op)
     return definition(
         "max_pool2d",
-        [value for _, value in shape],
-        [
-            f"  static const {structure('sqtvm_pool_shape', 'shape', shape)}",
-            "  sqtvm_max_pool2d(x0, c0, y, shape);",
-        ],
+        [Structure("sqtvm_pool_shape", "shape", shape)],
+        ["  sqtvm_max_pool2d(x0, c0, y, shape);"],
+        style,
         headers=_POOL,
         inputs=1,
         constants=(_words(op.clip.low, op.clip.high),),
@@ -60,22 +58,21 @@ def max_pool2d_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
     )
 
 
-def avg_pool2d_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
+def avg_pool2d_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     """Average pooling, global pooling too."""
     op = layer.op
     assert isinstance(op, IntegerAvgPool2d)
     shape = _pool_shape(layer, network, op)
-    narrow = int(clips(op.clip))
     source = network.quantization_of(layer.inputs[0])
-    fields: list[Field] = [("left_shift", op.left_shift), ("clips", narrow)]
+    fields = (("left_shift", op.left_shift), ("clips", int(clips(op.clip))))
     return definition(
         "avg_pool2d",
-        [*(value for _, value in shape), op.left_shift, narrow],
         [
-            f"  static const {structure('sqtvm_pool_shape', 'shape', shape)}",
-            f"  static const {structure('sqtvm_requantization', 'requantization', fields)}",
-            "  sqtvm_avg_pool2d(x0, c0, y, shape, requantization);",
+            Structure("sqtvm_pool_shape", "shape", shape),
+            Structure("sqtvm_requantization", "requantization", fields),
         ],
+        ["  sqtvm_avg_pool2d(x0, c0, y, shape, requantization);"],
+        style,
         headers=_POOL,
         inputs=1,
         constants=(_words(*head(source, layer.output, op.clip), op.multiplier),),
@@ -83,15 +80,16 @@ def avg_pool2d_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
     )
 
 
-def flatten_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
+def flatten_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     """Height, width, channels to channels, height, width."""
     shape = network.shape_of(layer.inputs[0])
     channels = shape[-1]
     positions = math.prod(shape) // channels
     return definition(
         "flatten",
-        [positions, channels],
-        [f"  sqtvm_flatten(x0, y, {positions}, {channels});"],
+        [Structure("sqtvm_rows", "rows", (("count", positions), ("channels", channels)))],
+        ["  sqtvm_flatten(x0, y, rows);"],
+        style,
         headers=_ELEMENTWISE,
         inputs=1,
         constants=(),
@@ -99,7 +97,7 @@ def flatten_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
     )
 
 
-def concat_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
+def concat_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     """Tensors side by side, brought to one scale."""
     op = layer.op
     assert isinstance(op, IntegerConcat)
@@ -107,23 +105,27 @@ def concat_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
     positions = math.prod(layer.shape) // stride
     words: list[int] = []
     body: list[str] = []
-    geometry = [positions, stride]
+    structures = []
     first = 0
     for index, (name, rescaling) in enumerate(zip(layer.inputs, op.rescalings, strict=True)):
         channels = network.shape_of(name)[-1]
-        scaled = int(rescaling is not None)
-        body.append(
-            f"  sqtvm_concat_input(x{index}, c0 + {5 * index}, y + {first}, {positions}, "
-            f"{channels}, {stride}, {scaled});"
+        shape = (
+            ("count", positions),
+            ("channels", channels),
+            ("first", first),
+            ("stride", stride),
+            ("scaled", int(rescaling is not None)),
         )
+        structures.append(Structure("sqtvm_concat_shape", f"shape{index}", shape))
+        body.append(f"  sqtvm_concat_input(x{index}, c0 + {5 * index}, y, shape{index});")
         values = (rescaling.factor, rescaling.offset, rescaling.shift) if rescaling else (0, 0, 0)
         words += [*values, op.clip.low, op.clip.high]
-        geometry += [channels, scaled]
         first += channels
     return definition(
-        "concat",
-        geometry,
+        f"concat{len(layer.inputs)}",
+        structures,
         body,
+        style,
         headers=_ELEMENTWISE,
         inputs=len(layer.inputs),
         constants=(_words(*words),),
@@ -131,7 +133,7 @@ def concat_call(layer: IntegerLayer, network: IntegerNetwork) -> KernelCall:
     )
 
 
-def softmax_call(layer: IntegerLayer, _network: IntegerNetwork) -> KernelCall:
+def softmax_call(layer: IntegerLayer, _network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     """Softmax by a table of exponentials."""
     op = layer.op
     assert isinstance(op, IntegerSoftmax)
@@ -139,8 +141,9 @@ def softmax_call(layer: IntegerLayer, _network: IntegerNetwork) -> KernelCall:
     rows = math.prod(layer.shape) // channels
     return definition(
         "softmax",
-        [rows, channels],
-        [f"  sqtvm_softmax(x0, c0, y, {rows}, {channels});"],
+        [Structure("sqtvm_rows", "rows", (("count", rows), ("channels", channels)))],
+        ["  sqtvm_softmax(x0, c0, y, rows);"],
+        style,
         headers=_ELEMENTWISE,
         inputs=1,
         constants=(op.table,),
@@ -148,15 +151,16 @@ def softmax_call(layer: IntegerLayer, _network: IntegerNetwork) -> KernelCall:
     )
 
 
-def clamp_call(layer: IntegerLayer, _network: IntegerNetwork) -> KernelCall:
+def clamp_call(layer: IntegerLayer, _network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     """A clamp that no operator could take in."""
     op = layer.op
     assert isinstance(op, IntegerClamp)
-    count = math.prod(layer.shape)
+    shape = (("count", 1), ("channels", math.prod(layer.shape)))
     return definition(
         "clamp",
-        [count],
-        [f"  sqtvm_clamp(x0, c0, y, {count});"],
+        [Structure("sqtvm_rows", "rows", shape)],
+        ["  sqtvm_clamp(x0, c0, y, rows);"],
+        style,
         headers=_ELEMENTWISE,
         inputs=1,
         constants=(_words(op.clip.low, op.clip.high),),
@@ -166,10 +170,10 @@ def clamp_call(layer: IntegerLayer, _network: IntegerNetwork) -> KernelCall:
 
 def _pool_shape(
     layer: IntegerLayer, network: IntegerNetwork, op: IntegerMaxPool2d | IntegerAvgPool2d
-) -> list[Field]:
+) -> tuple[Field, ...]:
     in_height, in_width, channels = network.shape_of(layer.inputs[0])
     out_height, out_width, _ = layer.shape
-    return [
+    return (
         ("in_height", in_height),
         ("in_width", in_width),
         ("channels", channels),
@@ -181,7 +185,7 @@ def _pool_shape(
         ("stride_width", op.stride[1]),
         ("pad_top", op.padding[0]),
         ("pad_left", op.padding[1]),
-    ]
+    )
 
 
 def _words(*values: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:

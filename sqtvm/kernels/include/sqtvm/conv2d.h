@@ -114,4 +114,25 @@ SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const in
   }
 }
 
+/* Groups side by side; weight_bytes and parameter_words: of one group. */
+typedef struct {
+  int32_t count;
+  int32_t weight_bytes;
+  int32_t parameter_words;
+} sqtvm_groups;
+
+/* Each group has weights and parameters (a head of its own too) after those of the one before. */
+SQTVM_INLINE void sqtvm_grouped_conv2d(const int8_t *x, const uint8_t *weights,
+                                       const int32_t *parameters, int8_t *y, uint8_t *scratch,
+                                       const sqtvm_conv2d_shape shape, const sqtvm_groups groups,
+                                       const sqtvm_requantization requantization) {
+  for (int32_t group = 0; group < groups.count; ++group) {
+    sqtvm_conv2d(x, weights, parameters, y, scratch, shape, requantization);
+    x += shape.in_channels;
+    y += shape.out_channels;
+    weights += groups.weight_bytes;
+    parameters += groups.parameter_words;
+  }
+}
+
 #endif
