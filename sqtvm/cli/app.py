@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 import sqtvm
+from sqtvm.cli import boards
+from sqtvm.cli.allocate import allocate
+from sqtvm.cli.analyze import analyze
+from sqtvm.cli.build import build
+from sqtvm.cli.compile import compile_
 from sqtvm.cli.console import show_text
 from sqtvm.cli.deploy import deploy
 from sqtvm.cli.doctor import doctor
 from sqtvm.cli.help_text import unwrapped
 from sqtvm.cli.init import init
+from sqtvm.cli.run import run
 from sqtvm.cli.status import STATUS_HELP
 
 app = typer.Typer(
@@ -44,8 +51,19 @@ def _main(
     pass
 
 
-for command in (deploy, init, doctor):
-    app.command(help=unwrapped(command), epilog=STATUS_HELP)(command)
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "deploy": deploy,
+    "init": init,
+    "analyze": analyze,
+    "allocate": allocate,
+    "compile": compile_,
+    "build": build,
+    "run": run,
+    "doctor": doctor,
+}
+for name, command in _COMMANDS.items():
+    app.command(name, help=unwrapped(command), epilog=STATUS_HELP)(command)
+app.add_typer(boards.group, name="boards")
 
 
 def main() -> None:

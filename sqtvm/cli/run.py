@@ -1,0 +1,211 @@
+"""``sqtvm run``: measures a firmware project on samples."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from sqtvm.cli import options
+from sqtvm.cli.console import session, show, show_json
+from sqtvm.errors import SqtvmError
+from sqtvm.settings import SettingsError
+
+if TYPE_CHECKING:
+    from sqtvm.firmware.archive import NetworkArchive
+    from sqtvm.firmware.project import Project
+    from sqtvm.frontend.model import Samples
+    from sqtvm.measure.measurement import Measurement
+    from sqtvm.quantize.network import Int8Array
+
+_LOG = logging.getLogger("sqtvm.build")
+
+
+def run(
+    project: Annotated[
+        Path,
+        typer.Argument(metavar="PROJECT", file_okay=False, help="a folder of 'sqtvm build'"),
+    ] = Path("firmware"),
+    data: options.Data = None,
+    board: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="only where the project's board is a file of your own"),
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="what the project was made from; by default found beside it",
+        ),
+    ] = None,
+    measure: options.Measure = None,
+    samples: Annotated[int, typer.Option(min=1, metavar="N", help="inputs to run")] = 100,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Run a firmware project on samples and show what every layer takes.
+
+    In the emulator, instructions are counted exactly and cycles are estimated by a model; on a
+    board (--measure serial:PORT) the image is written to it first, and its own counter is read.
+
+    [bold]Examples[/]
+
+    \b
+    sqtvm run firmware --data test.npz
+    sqtvm run sqtvm-out/firmware --data my_data:test --samples 10 --json
+    sqtvm run firmware --data test.npz --measure serial:/dev/ttyACM0
+    """
+    with session(quiet, verbose) as on_progress:
+        from sqtvm.firmware.boards import load_board
+        from sqtvm.firmware.build import Variant, build
+        from sqtvm.firmware.flash import flash
+        from sqtvm.firmware.project import open_project
+        from sqtvm.frontend.data import load_data
+        from sqtvm.measure.measure import measure as measure_stage
+        from sqtvm.measure.target import parse_target
+        from sqtvm.progress import Progress
+
+        settings = options.settings_from({"data": data, "measure": measure}, ("data",))
+        target = parse_target(settings.measure)
+        if target.kind == "none":
+            raise SettingsError("nothing runs with measure none", "give --measure emulator")
+        described = load_board(board or _board_of(project))
+        opened = open_project(project, described)
+        network = _archive_of(opened, archive)
+        on_progress(Progress("load", f"reading {settings.data}"))
+        chosen = load_data(settings.data, samples)
+        inputs = _inputs(network, chosen)
+        variant: Variant = "emulator" if target.kind == "emulator" else "board"
+        on_progress(Progress("build", f"image for the {variant}"))
+        firmware = build(opened, variant, _LOG.debug)
+        if target.kind == "serial":
+            on_progress(Progress("flash", described.name))
+            flash(firmware.elf, described)
+        measurement = measure_stage(
+            firmware,
+            described,
+            target,
+            inputs,
+            network.layers,
+            lambda done, total: on_progress(Progress("measure", f"on {target}", done, total)),
+        )
+        accuracy = _accuracy(measurement, chosen)
+    if as_json:
+        show_json(_values(measurement, accuracy))
+    else:
+        show(_table(measurement), quiet)
+        show(_summary(measurement, accuracy), quiet)
+
+
+def _board_of(project: Path) -> str:
+    from sqtvm.firmware.project import PROJECT_FILE
+
+    try:
+        return str(json.loads((project / PROJECT_FILE).read_text(encoding="utf-8"))["board"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SqtvmError(
+            f"{project}: is not a firmware project", "make one: sqtvm build"
+        ) from error
+
+
+def _archive_of(project: Project, given: Path | None) -> NetworkArchive:
+    """The archive that the project was made from, which alone knows scales and layers' names."""
+    from sqtvm.firmware.archive import read_archive
+
+    places = [given] if given else [*project.path.resolve().parent.glob("*.tar")]
+    for path in places:
+        network = read_archive(path)
+        if network.sha256 == project.archive_sha256:
+            return network
+    if given:
+        raise SqtvmError(f"{given}: is not what {project.path} was made from", "build it again")
+    raise SqtvmError(
+        f"{project.path}: the archive it was made from is not beside it", "give --archive FILE"
+    )
+
+
+def _inputs(network: NetworkArchive, samples: Samples) -> Int8Array:
+    """The samples as the firmware takes them: int8 [count, height, width, channels] or
+    [count, features]."""
+    from sqtvm.frontend.data import fit_to_input
+    from sqtvm.quantize.network import TensorQuantization
+
+    shape = network.input.shape[1:]
+    channels_first = (shape[-1], *shape[:-1]) if len(shape) == 3 else shape
+    x = fit_to_input(samples, channels_first).x
+    quantization = TensorQuantization(network.input.scale, network.input.zero_point)
+    quantized = quantization.quantize(x)
+    return quantized.transpose(0, 2, 3, 1).copy() if quantized.ndim == 4 else quantized
+
+
+def _accuracy(measurement: Measurement, samples: Samples) -> float | None:
+    """Of the firmware's own outputs; None without labels."""
+    if samples.y is None:
+        return None
+    classes = measurement.outputs.reshape(len(measurement.outputs), -1).argmax(axis=1)
+    return float((classes == samples.y).mean())
+
+
+def _values(measurement: Measurement, accuracy: float | None) -> dict[str, object]:
+    return {
+        "target": measurement.target,
+        "samples": len(measurement.outputs),
+        "accuracy": accuracy,
+        "ms": measurement.ms,
+        "ms_source": measurement.ms_source,
+        "instructions": measurement.instructions,
+        "est_cycles": measurement.est_cycles,
+        "cycle_model": measurement.cycle_model,
+        "measured_cycles": measurement.measured_cycles,
+        "flash_bytes": measurement.memory.flash_bytes,
+        "ram_bytes": measurement.memory.ram_bytes,
+        "layers": [
+            {
+                "name": layer.name,
+                "instructions": layer.instructions,
+                "est_cycles": layer.est_cycles,
+                "measured_cycles": layer.measured_cycles,
+            }
+            for layer in measurement.layers
+        ],
+    }
+
+
+def _table(measurement: Measurement) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Layer", overflow="fold")
+    for heading in ("Instructions", "Estimated cycles", "Measured cycles"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    whole = (
+        "whole inference",
+        measurement.instructions,
+        measurement.est_cycles,
+        measurement.measured_cycles,
+    )
+    layers = (
+        (layer.name, layer.instructions, layer.est_cycles, layer.measured_cycles)
+        for layer in measurement.layers
+    )
+    for name, *figures in (*layers, whole):
+        shown = ("" if figure is None else f"{figure:,.0f}" for figure in figures)
+        table.add_row(name, *shown, end_section=name == "whole inference")
+    return table
+
+
+def _summary(measurement: Measurement, accuracy: float | None) -> str:
+    from sqtvm.report.numbers import milliseconds, percent, size
+
+    model = f", {measurement.cycle_model}" if measurement.cycle_model else ""
+    text = (
+        f"\n{milliseconds(measurement.ms)} ({measurement.ms_source}{model}), flash "
+        f"{size(measurement.memory.flash_bytes)}, RAM {size(measurement.memory.ram_bytes)}"
+    )
+    if accuracy is not None:
+        text += f"; {percent(accuracy)} of {len(measurement.outputs):,} samples right"
+    return text
