@@ -61,7 +61,7 @@ def definition(
         function = _name(family, [value for one in structures for value in one.values])
         lines += [structure.as_constant() for structure in structures]
     else:
-        function = f"sqtvm_{family}"
+        function = f"sqtvm_compact_{family}"
         argument = f"c{len(constants)}"
         first = 0
         for structure in structures:
