@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sqtvm.firmware.memory_use import MemoryUse
+
 
 @dataclass(frozen=True)
 class LayerMeasurement:
@@ -22,35 +24,13 @@ class LayerMeasurement:
     measured_cycles: int | None
 
 
-@dataclass(frozen=True)
-class MemoryUse:
-    """Bytes. flash_* are from the ELF's sections and symbols; ram_workspace is the planner's
-    static workspace; ram_static is every other initialised or zeroed object; ram_stack is the
-    high-water mark that the firmware reported, or the reserved stack when nothing ran."""
-
-    flash_weights: int
-    flash_code: int
-    flash_other: int
-    ram_workspace: int
-    ram_static: int
-    ram_stack: int
-
-    @property
-    def flash_bytes(self) -> int:
-        return self.flash_weights + self.flash_code + self.flash_other
-
-    @property
-    def ram_bytes(self) -> int:
-        return self.ram_workspace + self.ram_static + self.ram_stack
-
-
 @dataclass(frozen=True, eq=False)
 class Measurement:
     """One firmware on one target.
 
     ms_source: "measured" (the board's counter), "emulated" (exact instructions through
-    ``cycle_model``); outputs: int8 [samples, *output shape] for the inputs that were sent;
-    layers in execution order; the instructions outside any layer are in ``instructions`` only.
+    ``cycle_model``); outputs: int8 [samples, output bytes] for the inputs that were sent, each
+    as it lies in memory; layers in execution order; the instructions outside any layer are in ``instructions`` only.
     """
 
     target: str

@@ -25,12 +25,16 @@ class Verification:
 
 
 def verify(outputs: NDArray[np.int8], reference: NDArray[np.int8]) -> Verification:
-    """Compare int8 [samples, *output shape]; MeasurementError where the shapes differ."""
-    if outputs.shape != reference.shape:
+    """Compare a target's int8 [samples, output bytes] with the reference's [samples, *shape].
+
+    Raises MeasurementError where one has more samples or bytes than the other.
+    """
+    if len(outputs) != len(reference) or outputs.size != reference.size:
         raise MeasurementError(
             f"the target gave outputs of shape {outputs.shape}, the reference {reference.shape}",
             "build the firmware again from the same archive",
         )
+    outputs = outputs.reshape(reference.shape)
     wrong = np.argwhere(outputs != reference)
     if len(wrong) == 0:
         return Verification(len(outputs), 0, "")

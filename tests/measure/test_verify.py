@@ -22,7 +22,7 @@ def test_the_first_difference_is_named() -> None:
     outputs[2, 1, 0] = 7
     outputs[2, 2, 1] = 8
     outputs[4, 0, 0] = 9
-    found = verify(outputs, reference)
+    found = verify(outputs.reshape(5, 6), reference)
     assert (found.samples, found.differing, found.equal) == (5, 2, False)
     assert found.first == "sample 2, position [1, 0]: the target gave 7, the reference 0"
 

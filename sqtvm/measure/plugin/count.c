@@ -47,7 +47,8 @@ void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, enum 
 EXPORT int qemu_plugin_version = 1;
 
 struct instruction {
-    struct instruction *next;
+    struct instruction *next; /* in its bucket */
+    struct instruction *older; /* of all */
     uint64_t address;
     uint32_t opcode;
     unsigned bytes;
@@ -77,6 +78,7 @@ static uint32_t marker_opcodes[MARKERS];
 static char *out_path;
 
 static struct instruction *instructions[BUCKETS];
+static struct instruction *newest;
 static struct block *blocks[BUCKETS];
 static const struct block *previous_block;
 
@@ -114,14 +116,12 @@ static void add_count(int segment, const struct instruction *instruction)
 /* Moves what was counted since the last call to `segment`, or forgets it. */
 static void collect(int segment, bool keep)
 {
-    for (size_t bucket = 0; bucket < BUCKETS; bucket++) {
-        for (struct instruction *i = instructions[bucket]; i != NULL; i = i->next) {
-            if (keep && i->executed != 0) {
-                add_count(segment, i);
-            }
-            i->executed = 0;
-            i->jumped = 0;
+    for (struct instruction *i = newest; i != NULL; i = i->older) {
+        if (keep && i->executed != 0) {
+            add_count(segment, i);
         }
+        i->executed = 0;
+        i->jumped = 0;
     }
 }
 
@@ -252,8 +252,10 @@ static struct instruction *find_instruction(const struct qemu_plugin_insn *trans
         }
     }
     struct instruction *new = allocate(sizeof *new);
-    *new = (struct instruction){*head, address, opcode, bytes < 4 ? (unsigned)bytes : 4u, 0, 0};
+    *new = (struct instruction){
+        *head, newest, address, opcode, bytes < 4 ? (unsigned)bytes : 4u, 0, 0};
     *head = new;
+    newest = new;
     return new;
 }
 
