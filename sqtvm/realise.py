@@ -80,7 +80,7 @@ class Workshop:
             firmware = build(board_firmware.project, "emulator")
         else:
             self.on_progress(Progress("flash", self.board.name))
-            flash(firmware)
+            flash(firmware.elf, self.board)
         names = [layer.name for layer in network.layers]
 
         def tell(done: int, total: int) -> None:
