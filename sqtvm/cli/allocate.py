@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sqtvm.cli import allocation_file, options
-from sqtvm.cli.console import session, show, show_text
+from sqtvm.cli.console import STARTING, session, show, show_text
 from sqtvm.cli.status import ExitStatus
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def allocate(
     sqtvm allocate net.onnx --data test.npz --board stm32f746 --budget-ms 20 --out bits.json
     """
     with session(quiet, verbose) as on_progress:
+        on_progress(STARTING)
         from sqtvm import pipeline
         from sqtvm.allocate import allocate as stage
         from sqtvm.allocate.costs import analytic_costs

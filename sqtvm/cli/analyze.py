@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from sqtvm.cli import options
-from sqtvm.cli.console import session, show, show_json
+from sqtvm.cli.console import STARTING, session, show, show_json
 
 if TYPE_CHECKING:
     from sqtvm.allocate.allocation import LayerStatistics
@@ -37,6 +37,7 @@ def analyze(
     sqtvm analyze my_nets:lenet --data my_data:test --json
     """
     with session(quiet, verbose) as on_progress:
+        on_progress(STARTING)
         from sqtvm import pipeline
         from sqtvm.allocate.allocate import layer_statistics
         from sqtvm.progress import Progress

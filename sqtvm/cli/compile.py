@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from sqtvm.cli import allocation_file, options
-from sqtvm.cli.console import session, show, show_json
+from sqtvm.cli.console import STARTING, session, show, show_json
 from sqtvm.errors import SqtvmError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def compile_(
     if allocation is not None and bits is not None:
         raise typer.BadParameter("give --allocation or --bits, not both")
     with session(quiet, verbose) as on_progress:
+        on_progress(STARTING)
         from sqtvm import pipeline
         from sqtvm.compile.network import compile_network
         from sqtvm.firmware.boards import load_board

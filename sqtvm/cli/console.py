@@ -15,7 +15,10 @@ from rich.console import Console, RenderableType
 from sqtvm.cli.progress_display import progress_display
 from sqtvm.cli.status import ExitStatus
 from sqtvm.errors import SqtvmError
-from sqtvm.progress import OnProgress
+from sqtvm.progress import OnProgress, Progress
+
+# Importing them takes seconds, and a command that says nothing looks stuck.
+STARTING = Progress("start", "loading torch and TVM")
 
 _PIPE_WIDTH = 120
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sqtvm.cli import options
-from sqtvm.cli.console import session, show, show_text
+from sqtvm.cli.console import STARTING, session, show, show_text
 from sqtvm.cli.status import ExitStatus
 
 
@@ -49,6 +49,7 @@ def deploy(
     sqtvm deploy --measure serial:/dev/ttyACM0 --json --quiet > report.json
     """
     with session(quiet, verbose) as on_progress:
+        on_progress(STARTING)
         from sqtvm import pipeline
         from sqtvm.report.terminal import render_terminal
         from sqtvm.report.write import to_json

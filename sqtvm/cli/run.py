@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from sqtvm.cli import options
-from sqtvm.cli.console import session, show, show_json
+from sqtvm.cli.console import STARTING, session, show, show_json
 from sqtvm.errors import SqtvmError
 from sqtvm.settings import SettingsError
 
@@ -62,6 +62,7 @@ def run(
     sqtvm run firmware --data test.npz --measure serial:/dev/ttyACM0
     """
     with session(quiet, verbose) as on_progress:
+        on_progress(STARTING)
         from sqtvm.firmware.boards import load_board
         from sqtvm.firmware.build import Variant, build
         from sqtvm.firmware.flash import flash
