@@ -19,6 +19,7 @@ import sqtvm
 from sqtvm.errors import SqtvmError
 from sqtvm.firmware.archive import NetworkArchive
 from sqtvm.firmware.boards import Board, Clock
+from sqtvm.firmware.c_literal import comment_text, float_literal, string_literal
 from sqtvm.firmware.flash import command_line
 from sqtvm.firmware.layout import emulated_memory, place
 from sqtvm.firmware.resources import templates_directory
@@ -145,22 +146,7 @@ def _environment(template: Path) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["hex"] = lambda number: f"0x{number:08X}"
-    environment.filters["c_string"] = _c_string
-    environment.filters["c_float"] = _c_float
-    environment.filters["comment"] = lambda text: text.replace("*/", "* /")
+    environment.filters["c_string"] = string_literal
+    environment.filters["c_float"] = float_literal
+    environment.filters["comment"] = comment_text
     return environment
-
-
-def _c_string(text: str) -> str:
-    """A C string literal; bytes that are not plain ASCII as three octal digits."""
-    plain = (
-        chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}"
-        for byte in text.encode()
-    )
-    return f'"{"".join(plain)}"'
-
-
-def _c_float(number: float) -> str:
-    """A C float literal of the nine digits that tell every single-precision number."""
-    text = f"{number:.9g}"
-    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
