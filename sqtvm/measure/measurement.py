@@ -30,7 +30,8 @@ class Measurement:
 
     ms_source: "measured" (the board's counter), "emulated" (exact instructions through
     ``cycle_model``); outputs: int8 [samples, output bytes] for the inputs that were sent, each
-    as it lies in memory; layers in execution order; the instructions outside any layer are in ``instructions`` only.
+    as it lies in memory; layers in execution order; the instructions outside any layer are in
+    ``instructions`` only.
     """
 
     target: str

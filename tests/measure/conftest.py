@@ -39,7 +39,7 @@ def host_firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def emulated_firmware(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path]:
-    """QEMU's machine and an ELF with three layers of known instructions."""
+    """QEMU's machine and an ELF with four parts of known instructions."""
     if shutil.which("arm-none-eabi-gcc") is None or shutil.which("qemu-system-arm") is None:
         pytest.fail("the emulator's tests need gcc-arm-none-eabi and qemu-system-arm")
     core = request.param

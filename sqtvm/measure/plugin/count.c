@@ -25,7 +25,10 @@
 typedef uint64_t qemu_plugin_id_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
-typedef struct qemu_info_t qemu_info_t;
+/* More follows; only the first field is of interest. */
+typedef struct qemu_info_t {
+    const char *target_name;
+} qemu_info_t;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
 enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
 #define EXPORT __attribute__((visibility("default")))
@@ -76,6 +79,7 @@ enum marker { BEGIN, END, LAYER_BEGIN, LAYER_END, MARKERS };
 static const char *const marker_names[MARKERS] = {"begin", "end", "layer_begin", "layer_end"};
 static uint32_t marker_opcodes[MARKERS];
 static char *out_path;
+static bool is_riscv;
 
 static struct instruction *instructions[BUCKETS];
 static struct instruction *newest;
@@ -238,12 +242,26 @@ static size_t bucket_of(uint64_t address)
     return (size_t)((address >> 1) & (BUCKETS - 1));
 }
 
+/* QEMU looks at the next instruction where a page is about to end, and then gives the bytes of both
+   as one; so the length is read from the instruction itself. Of Arm only Thumb is known here. */
+static unsigned length_of(uint32_t opcode)
+{
+    if (is_riscv) {
+        return (opcode & 3u) == 3u ? 4u : 2u;
+    }
+    return (opcode & 0xF800u) >= 0xE800u ? 4u : 2u;
+}
+
 static struct instruction *find_instruction(const struct qemu_plugin_insn *translated)
 {
     const uint64_t address = qemu_plugin_insn_vaddr(translated);
-    const size_t bytes = qemu_plugin_insn_size(translated);
+    const size_t given = qemu_plugin_insn_size(translated);
     uint32_t opcode = 0;
-    memcpy(&opcode, qemu_plugin_insn_data(translated), bytes < 4 ? bytes : 4);
+    memcpy(&opcode, qemu_plugin_insn_data(translated), given < 4 ? given : 4);
+    const unsigned bytes = length_of(opcode);
+    if (bytes == 2) {
+        opcode &= 0xFFFFu;
+    }
 
     struct instruction **head = &instructions[bucket_of(address)];
     for (struct instruction *i = *head; i != NULL; i = i->next) {
@@ -252,8 +270,7 @@ static struct instruction *find_instruction(const struct qemu_plugin_insn *trans
         }
     }
     struct instruction *new = allocate(sizeof *new);
-    *new = (struct instruction){
-        *head, newest, address, opcode, bytes < 4 ? (unsigned)bytes : 4u, 0, 0};
+    *new = (struct instruction){*head, newest, address, opcode, bytes, 0, 0};
     *head = new;
     newest = new;
     return new;
@@ -278,7 +295,6 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     const size_t total = qemu_plugin_tb_n_insns(tb);
     struct instruction *at = NULL;
     uint64_t start = 0;
-    uint64_t end = 0;
     (void)id;
     for (size_t n = 0; n < total; n++) {
         struct qemu_plugin_insn *translated = qemu_plugin_tb_get_insn(tb, n);
@@ -286,7 +302,6 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         if (n == 0) {
             start = at->address;
         }
-        end = at->address + qemu_plugin_insn_size(translated);
         qemu_plugin_register_vcpu_insn_exec_inline(translated, QEMU_PLUGIN_INLINE_ADD_U64,
                                                    &at->executed, 1);
         for (int marker = 0; marker < MARKERS; marker++) {
@@ -299,7 +314,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     }
     if (at != NULL) {
         qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS,
-                                             find_block(start, end, at));
+                                             find_block(start, at->address + at->bytes, at));
     }
 }
 
@@ -327,7 +342,7 @@ static bool take_argument(const char *argument)
 
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
-    (void)info;
+    is_riscv = strncmp(info->target_name, "riscv", 5) == 0;
     for (int i = 0; i < argc; i++) {
         if (!take_argument(argv[i])) {
             fprintf(stderr, "count: cannot use the argument %s\n", argv[i]);

@@ -12,7 +12,7 @@ enum { UART_DATA, UART_STATE, UART_CONTROL, UART_DIVISOR = 4 };
 int8_t network_input[NETWORK_INPUT_BYTES];
 int8_t network_output[NETWORK_OUTPUT_BYTES];
 
-static struct profile_entry entries[3];
+static struct profile_entry entries[4];
 static uint32_t entry_count;
 
 /* 5 instructions around 3 a turn; the branch jumps in all turns but the last. */
@@ -50,11 +50,30 @@ static void mixed_layer(void)
                    : "r1", "r2", "r3", "memory");
 }
 
+/* 1 instruction behind a marker that is the last whole one of a page of 1 KB, which is where QEMU
+   reads on into the next. */
+void page_end_layer(void);
+__asm(".section .text.page_end_layer, \"ax\", %progbits\n"
+      ".syntax unified\n"
+      ".thumb\n"
+      ".balign 1024\n"
+      ".space 1018\n"
+      ".global page_end_layer\n"
+      ".type page_end_layer, %function\n"
+      "page_end_layer:\n"
+      "nop\n"
+      "mov r10, r10\n"
+      "add.w r0, r0, #1\n"
+      "mov r11, r11\n"
+      "bx lr\n"
+      ".text\n");
+
 int32_t network_run(void)
 {
     loop_layer(1000);
     mixed_layer();
     loop_layer(3);
+    page_end_layer();
     int32_t sum = 0;
     for (uint32_t i = 0; i < NETWORK_INPUT_BYTES; i++) {
         sum += network_input[i];
@@ -62,8 +81,8 @@ int32_t network_run(void)
     for (uint32_t i = 0; i < NETWORK_OUTPUT_BYTES; i++) {
         network_output[i] = (int8_t)(sum + (int32_t)i);
     }
-    static const uint32_t layers[3] = {0, 2, 3};
-    for (entry_count = 0; entry_count < 3u; entry_count++) {
+    static const uint32_t layers[4] = {0, 2, 3, 3};
+    for (entry_count = 0; entry_count < 4u; entry_count++) {
         entries[entry_count].layer = layers[entry_count];
         entries[entry_count].cycles = 0;
     }

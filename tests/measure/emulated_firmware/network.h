@@ -1,4 +1,4 @@
-/* Three layers of known instructions: see main.c. */
+/* Four parts of known instructions in three layers: see main.c. */
 
 #ifndef NETWORK_H
 #define NETWORK_H
