@@ -1,8 +1,8 @@
 """Quantization-aware fine-tuning: training that sees the rounding and learns around it.
 
 Rounding has no useful gradient, so the backward pass takes it for the identity inside the clip
-(the straight-through estimator of Bengio et al., 2013). Weights are rounded with the very scales
-that ``quantize`` would choose for them, activations with the calibrated ones.
+(the straight-through estimator of Bengio et al., 2013). Weights are rounded with scales that
+start where ``quantize`` would put them and follow the weights, activations with calibrated ones.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sqtvm.errors import DataError
@@ -23,12 +24,17 @@ from sqtvm.frontend.graph import Conv2d, FloatArray, Graph, Linear, Softmax
 from sqtvm.frontend.model import Samples
 from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.scheme import keeps_scale, weight_range
-from sqtvm.quantize.weights import quantize_weights
+from sqtvm.quantize.weights import fit_weights, quantize_weights
 
 _Parameters: TypeAlias = dict[str, tuple[Tensor, Tensor]]
 
-# Steps between two searches of the weights' scales, which move slowly.
+_Scales: TypeAlias = dict[str, NDArray[np.float64]]
+
+# Steps between two fits of the weights' scales, which move slowly.
 _SCALE_PERIOD = 10
+
+# With levels this far apart, weights need larger steps to change theirs.
+_RATE_FACTOR = {8: 1.0, 4: 1.0, 2: 3.0}
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,8 @@ class FineTuneSettings:
     """How long and how to train.
 
     steps: batches in all, or None for ``epochs`` passes over the samples; learning_rate: of
-    Adam at the start, going down to 0 along a half cosine; distillation: the share of the loss
+    Adam at the start for biases and for weights of 8 and 4 bits, three times as much for 2 bits,
+    going down to 0 along a half cosine; distillation: the share of the loss
     that pulls towards the float network's outputs, the rest is the cross-entropy with the
     labels; temperature: softens both outputs for the distillation; seed: of the batches' order.
     """
@@ -86,18 +93,20 @@ def fine_tune(
         for node in student.weighted
         if isinstance(node.op, Conv2d | Linear)
     }
-    trainable = [tensor for pair in parameters.values() for tensor in pair]
-    optimizer = torch.optim.Adam(trainable, lr=settings.learning_rate)
+    scales = {
+        name: quantize_weights(weight.detach().numpy(), weight_bits[name])[1]
+        for name, (weight, _) in parameters.items()
+    }
+    optimizer = _optimizer(parameters, weight_bits, settings.learning_rate)
     round_activation = _activation_rounding(student, activations)
 
     per_epoch = math.ceil(len(training) / settings.batch_size)
     steps = settings.steps or settings.epochs * per_epoch
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     batches = _batches(len(training), settings)
-    scales: dict[str, Tensor] = {}
     for step in range(steps):
         if step % _SCALE_PERIOD == 0:
-            scales = _scales(parameters, weight_bits)
+            scales = _fitted(parameters, scales, weight_bits)
         chosen = next(batches)
         x = torch.from_numpy(np.ascontiguousarray(training.x[chosen], np.float32))
         rounded = {
@@ -115,7 +124,7 @@ def fine_tune(
         schedule.step()
         if on_progress is not None:
             on_progress(FineTuneProgress(step + 1, steps, loss.item()))
-    return graph.with_parameters(_on_grid(parameters, weight_bits))
+    return graph.with_parameters(_on_grid(parameters, scales, weight_bits))
 
 
 def _without_softmax(graph: Graph) -> Graph:
@@ -156,21 +165,31 @@ def _activation_rounding(
     return hook
 
 
-def _scales(parameters: _Parameters, weight_bits: Mapping[str, int]) -> dict[str, Tensor]:
+def _optimizer(
+    parameters: _Parameters, weight_bits: Mapping[str, int], learning_rate: float
+) -> torch.optim.Adam:
+    groups: list[dict[str, Any]] = [
+        {"params": [weight], "lr": learning_rate * _RATE_FACTOR[weight_bits[name]]}
+        for name, (weight, _) in parameters.items()
+    ]
+    groups.append({"params": [bias for _, bias in parameters.values()]})
+    return torch.optim.Adam(groups, lr=learning_rate)
+
+
+def _fitted(parameters: _Parameters, scales: _Scales, weight_bits: Mapping[str, int]) -> _Scales:
     return {
-        name: torch.from_numpy(
-            quantize_weights(weight.detach().numpy(), weight_bits[name])[1].astype(np.float32)
-        )
+        name: fit_weights(weight.detach().numpy(), scales[name], weight_bits[name])[1]
         for name, (weight, _) in parameters.items()
     }
 
 
-def _round_weight(weight: Tensor, scale: Tensor, weight_bits: int) -> Tensor:
+def _round_weight(weight: Tensor, scale: NDArray[np.float64], weight_bits: int) -> Tensor:
     low, high = weight_range(weight_bits)
-    zero_point = torch.zeros(len(scale), dtype=torch.int32)
-    sign = scale.sign().reshape(-1, *(1,) * (weight.dim() - 1))
+    step = torch.from_numpy(scale.astype(np.float32))
+    zero_point = torch.zeros(len(step), dtype=torch.int32)
+    sign = step.sign().reshape(-1, *(1,) * (weight.dim() - 1))
     return sign * torch.fake_quantize_per_channel_affine(
-        sign * weight, scale.abs(), zero_point, 0, low, high
+        sign * weight, step.abs(), zero_point, 0, low, high
     )
 
 
@@ -193,12 +212,12 @@ def _loss(
 
 
 def _on_grid(
-    parameters: _Parameters, weight_bits: Mapping[str, int]
+    parameters: _Parameters, scales: _Scales, weight_bits: Mapping[str, int]
 ) -> dict[str, tuple[FloatArray, FloatArray]]:
     result: dict[str, tuple[FloatArray, FloatArray]] = {}
     for name, (weight, bias) in parameters.items():
         real = weight.detach().numpy()
-        integers, scale = quantize_weights(real, weight_bits[name])
+        integers, scale = fit_weights(real, scales[name], weight_bits[name])
         shape = (-1, *(1,) * (real.ndim - 1))
         result[name] = (
             (integers * scale.reshape(shape)).astype(np.float32),

@@ -40,18 +40,35 @@ def quantize_weights(weight: FloatArray, weight_bits: int) -> tuple[Int8Array, N
         better = error < least
         scale[better] = trial[better]
         least[better] = error[better]
-    for _ in range(_REFINEMENTS):
-        integers = _integers(normal, scale, weight_bits)
-        norm = np.einsum("ij,ij->i", integers, integers)
-        product = np.einsum("ij,ij->i", integers, normal)
-        fitted = np.where(norm > 0, product / np.maximum(norm, 1), scale)
-        scale = np.where(fitted * scale > 0, fitted, scale).astype(np.float32)
-
-    integers = _integers(normal, scale, weight_bits)
+    integers, scale = _fit(normal, scale, weight_bits)
     real_scale = scale.astype(np.float64) * unit
     fallback = float(np.abs(real_scale[live]).max()) if live.any() else 1.0
     real_scale[~live] = fallback
     return integers.astype(np.int8).reshape(weight.shape), real_scale
+
+
+def fit_weights(
+    weight: FloatArray, scale: NDArray[np.float64], weight_bits: int
+) -> tuple[Int8Array, NDArray[np.float64]]:
+    """As ``quantize_weights``, but the scales near ``scale`` [out], and of its signs.
+
+    For weights that move a little at a time and scales that must not jump meanwhile.
+    """
+    rows = np.ascontiguousarray(weight.reshape(len(weight), -1), np.float32)
+    unit = np.abs(scale).astype(np.float32)
+    integers, relative = _fit(rows / unit[:, None], np.sign(scale).astype(np.float32), weight_bits)
+    return integers.astype(np.int8).reshape(weight.shape), relative.astype(np.float64) * unit
+
+
+def _fit(rows: _Rows, scale: _Rows, weight_bits: int) -> tuple[_Rows, _Rows]:
+    """Rounding and the least-squares scale in turn; neither step makes the error larger."""
+    for _ in range(_REFINEMENTS):
+        integers = _integers(rows, scale, weight_bits)
+        norm = np.einsum("ij,ij->i", integers, integers)
+        product = np.einsum("ij,ij->i", integers, rows)
+        fitted = np.where(norm > 0, product / np.maximum(norm, 1), scale)
+        scale = np.where(fitted * scale > 0, fitted, scale).astype(np.float32)
+    return _integers(rows, scale, weight_bits), scale
 
 
 def _candidates(weight_bits: int) -> NDArray[np.float32]:
