@@ -60,7 +60,7 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
         rounds = run_rounds(
             workshop, settings.budget, evaluator, allocation_settings, Path(temporary)
         )
-    best = best_round(rounds)
+    best = best_round(settings.budget, rounds)
     graph = _fine_tuned(workshop, settings, best, evaluator)
     kept = _finish(workshop, settings, best, graph, evaluator)
     judged = _accuracy(workshop, kept.realisation.network)
@@ -129,7 +129,12 @@ def _finish(
     """The chosen allocation once more, with the weights to keep and all verification samples."""
     network = workshop.quantize(graph, best.allocation.weight_bits)
     realisation = workshop.realise(
-        graph, network, settings.verify_samples, settings.out, best.allocation.cost.ms
+        graph,
+        network,
+        best.kernel_style,
+        settings.verify_samples,
+        settings.out,
+        best.allocation.cost.ms,
     )
     allocation = best.allocation
     guide = workshop.model.training

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sqtvm.compile.kernel_call import KernelStyle
 from sqtvm.compile.network import compile_network
 from sqtvm.errors import MeasurementError
 from sqtvm.firmware.boards import Board
@@ -45,6 +46,7 @@ class Workshop:
         self,
         graph: Graph,
         network: IntegerNetwork,
+        style: KernelStyle,
         samples: int,
         folder: Path,
         modelled_ms: float,
@@ -55,9 +57,9 @@ class Workshop:
         report where the target is ``none`` and nothing runs.
         """
         say = self.on_progress
-        say(Progress("compile", "Relay to C"))
+        say(Progress("compile", f"Relay to C, {style} kernels"))
         archive = compile_network(
-            self.model.name, graph, network, self.board.tvm_target, folder / "model.tar"
+            self.model.name, graph, network, self.board.tvm_target, folder / "model.tar", style
         )
         say(Progress("build", f"project for {self.board.name}"))
         project = generate(archive.path, self.board, folder / "firmware")

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqtvm.allocate.allocation import Allocation
 from sqtvm.allocate.budget import Budget, Cost
 from sqtvm.compile.archive import Archive
+from sqtvm.compile.kernel_call import KernelStyle
 from sqtvm.firmware.build import Firmware
 from sqtvm.measure.measurement import Measurement
 from sqtvm.quantize.network import IntegerNetwork
@@ -28,7 +29,10 @@ class Realisation:
 
 @dataclass(frozen=True, eq=False)
 class Round:
-    """One turn of the loop; ``failing`` names what the measured firmware does not hold."""
+    """One turn of the loop; ``failing`` names what the measured firmware does not hold.
+
+    kernel_style: of the compiled kernels, fast or compact.
+    """
 
     number: int
     allocation: Allocation
@@ -36,6 +40,7 @@ class Round:
     predicted_source: str
     realisation: Realisation
     failing: tuple[str, ...]
+    kernel_style: KernelStyle = KernelStyle.FAST
 
     @property
     def holds(self) -> bool:

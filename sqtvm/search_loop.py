@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from sqtvm.allocate.allocate import AllocateSettings, allocate
-from sqtvm.allocate.budget import Budget
+from sqtvm.allocate.budget import BITS, Budget
 from sqtvm.allocate.costs import LayerCosts, analytic_costs
 from sqtvm.allocate.evaluate import Evaluator
+from sqtvm.allocate.limits import exceeded
+from sqtvm.compile.kernel_call import KernelStyle
 from sqtvm.measure.measurement import Measurement
 from sqtvm.progress import Progress
 from sqtvm.realise import Workshop
@@ -25,16 +28,40 @@ def run_rounds(
     settings: AllocateSettings,
     folder: Path,
 ) -> tuple[Round, ...]:
-    """Every round until the same allocation comes twice: what it costs is then known exactly.
+    """Every round with fast kernels, and with compact ones too where flash binds: the code that
+    they save is room for weights.
 
     folder: for the rounds' archives and projects, one each below it.
     """
+    rounds = _rounds_of(KernelStyle.FAST, 0, workshop, budget, evaluator, settings, folder)
+    best = best_round(budget, rounds)
+    full = all(bits == max(BITS) for bits in best.allocation.weight_bits.values())
+    if budget.flash_bytes is None or (best.holds and full):
+        return rounds
+    first = len(rounds)
+    return rounds + _rounds_of(
+        KernelStyle.COMPACT, first, workshop, budget, evaluator, settings, folder
+    )
+
+
+def _rounds_of(
+    style: KernelStyle,
+    first: int,
+    workshop: Workshop,
+    budget: Budget,
+    evaluator: Evaluator,
+    settings: AllocateSettings,
+    folder: Path,
+) -> tuple[Round, ...]:
+    """Rounds until the same allocation comes twice: what it costs is then known exactly."""
     model = workshop.model
     costs = analytic_costs(model.graph, workshop.board.clock_hz)
     rounds: list[Round] = []
     tried: set[tuple[tuple[str, int], ...]] = set()
-    for number in range(1, MAXIMUM_ROUNDS + 1):
-        workshop.on_progress(Progress("allocate", f"round {number}, costs {costs.source}"))
+    for number in range(first + 1, first + MAXIMUM_ROUNDS + 1):
+        workshop.on_progress(
+            Progress("allocate", f"round {number}, {style} kernels, costs {costs.source}")
+        )
         allocation = allocate(model, budget, costs, evaluator, settings, workshop.on_progress)
         key = tuple(sorted(allocation.weight_bits.items()))
         if key in tried:
@@ -42,21 +69,40 @@ def run_rounds(
         tried.add(key)
         network = workshop.quantize(model.graph, allocation.weight_bits)
         realisation = workshop.realise(
-            model.graph, network, _PRICING_SAMPLES, folder / f"round-{number}", allocation.cost.ms
+            model.graph,
+            network,
+            style,
+            _PRICING_SAMPLES,
+            folder / f"round-{number}",
+            allocation.cost.ms,
         )
         drop = 100 * (evaluator.float_accuracy - allocation.accuracy)
         failing = failing_budgets(budget, realisation.measurement, drop)
         rounds.append(
-            Round(number, allocation, allocation.cost, costs.source, realisation, failing)
+            Round(number, allocation, allocation.cost, costs.source, realisation, failing, style)
         )
         costs = _observe(costs, allocation.weight_bits, realisation.measurement, workshop)
     return tuple(rounds)
 
 
-def best_round(rounds: tuple[Round, ...]) -> Round:
-    """The most accurate of those that hold; where none does, the one that breaks the fewest
-    limits, and of equals the most accurate."""
-    return min(rounds, key=lambda turn: (len(turn.failing), -turn.allocation.accuracy))
+def best_round(budget: Budget, rounds: tuple[Round, ...]) -> Round:
+    """The most accurate of those that hold, of equals the fastest; where none holds, the one
+    that comes nearest to its worst limit."""
+
+    def rank(turn: Round) -> tuple[float, float, float]:
+        measured = turn.realisation.measurement
+        memory = measured.memory
+        cost = replace(
+            turn.predicted,
+            ms=measured.ms,
+            flash_bytes=memory.flash_bytes,
+            ram_bytes=memory.ram_bytes,
+        )
+        # Where only accuracy fails, no limit is exceeded, and accuracy decides.
+        excess = max(exceeded(budget, cost), 0.0) if not turn.holds else -1.0
+        return excess, -turn.allocation.accuracy, measured.ms
+
+    return min(rounds, key=rank)
 
 
 def _observe(
