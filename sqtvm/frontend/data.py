@@ -72,12 +72,15 @@ def check_labels(samples: Samples, classes: int) -> None:
 
 def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile) or "x" not in archive.files:
-                names = ", ".join(archive.files) if hasattr(archive, "files") else "one array"
-                raise DataError(f"{path} holds {names or 'nothing'}, but no x", _SPEC_HINT)
-            labels = archive["y"] if "y" in archive.files else None
-            return archive["x"], labels
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} holds one array without a name, but no x", _SPEC_HINT)
+        with loaded as archive:
+            arrays = {name: archive[name] for name in ("x", "y") if name in archive.files}
+            if not isinstance(arrays.get("x"), np.ndarray):
+                names = ", ".join(archive.files) or "nothing"
+                raise DataError(f"{path} holds {names}, but no x", _SPEC_HINT)
+            return arrays["x"], arrays.get("y")
     except FileNotFoundError:
         raise DataError(f"{path} does not exist", "check the path of the data") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
