@@ -1,0 +1,94 @@
+"""Layers on which the kernels' fast paths differ, in a fixed set."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sqtvm.quantize import network as n
+from tests.quantize.layers import Case
+
+BITS = (8, 4, 2)
+_FULL = n.OutputRange()
+_RELU6 = n.OutputRange(-100, 90)
+
+
+def convolution(
+    seed: int,
+    bits: int,
+    size: tuple[int, int, int],
+    out: int,
+    kernel: tuple[int, int],
+    stride: int = 1,
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+    groups: int = 1,
+    clip: n.OutputRange = _FULL,
+) -> Case:
+    random = np.random.default_rng(seed)
+    height, width, channels = size
+    half = 1 << (bits - 1)
+    shape = (out, *kernel, channels // groups)
+    weight = random.integers(-half, half, shape).astype(np.int8)
+    spread = np.sqrt(np.prod(shape[1:])) * 74 * half / 2
+    multiplier = random.uniform(20, 60, out) / spread * 2**32
+    op = n.IntegerConv2d(
+        weight,
+        bits,
+        np.ones(out),
+        random.integers(-2000, 2000, out).astype(np.int32),
+        np.minimum(multiplier, 2**31 - 1).astype(np.int32),
+        0,
+        clip,
+        (stride, stride),
+        padding,
+        groups,
+    )
+    top, left, bottom, right = padding
+    extent = (
+        (height + top + bottom - kernel[0]) // stride + 1,
+        (width + left + right - kernel[1]) // stride + 1,
+    )
+    x = random.integers(-128, 128, size).astype(np.int8)
+    layer = n.IntegerLayer("conv", op, ("a",), (*extent, out), n.TensorQuantization(0.1, -7))
+    return layer, [x], [n.TensorQuantization(0.05, 11)]
+
+
+def linear(seed: int, bits: int, features: int, out: int) -> Case:
+    conv, inputs, quantizations = convolution(seed, bits, (1, 1, features), out, (1, 1))
+    op = conv.op
+    assert isinstance(op, n.IntegerConv2d)
+    flat = n.IntegerLinear(
+        op.weight.reshape(out, features),
+        bits,
+        op.weight_scale,
+        op.bias,
+        op.multiplier,
+        0,
+        op.clip,
+    )
+    layer = n.IntegerLayer("linear", flat, ("a",), (out,), conv.output)
+    return layer, [inputs[0].reshape(-1)], quantizations
+
+
+def fixed_cases() -> list[Case]:
+    """Every bits by: first layers, odd sizes, every loop's remainder, strides, groups."""
+    same = (1, 1, 1, 1)
+    cases = []
+    for seed, bits in enumerate(BITS):
+        cases += [
+            convolution(seed, bits, (9, 7, 1), 6, (3, 3), 1, same),
+            convolution(seed, bits, (8, 8, 3), 7, (3, 3), 2, (0, 0, 1, 1), clip=_RELU6),
+            convolution(seed, bits, (6, 5, 16), 16, (3, 3), 1, same),
+            convolution(seed, bits, (5, 5, 20), 9, (3, 3), 1, same, clip=_RELU6),
+            convolution(seed, bits, (4, 4, 8), 16, (1, 1)),
+            convolution(seed, bits, (4, 3, 64), 64, (1, 1)),
+            convolution(seed, bits, (7, 6, 6), 5, (4, 10), 2, (1, 4, 2, 5)),
+            convolution(seed, bits, (5, 4, 12), 18, (3, 3), 1, same, groups=3),
+            convolution(seed, bits, (7, 9, 8), 8, (3, 3), 1, same, groups=8),
+            convolution(seed, bits, (8, 7, 8), 8, (3, 3), 2, (0, 0, 1, 1), groups=8, clip=_RELU6),
+            convolution(seed, bits, (6, 6, 5), 5, (3, 3), 2, same, groups=5),
+            convolution(seed, bits, (7, 7, 4), 4, (5, 5), 1, (2, 2, 2, 2), groups=4),
+            linear(seed, bits, 64, 10),
+            linear(seed, bits, 37, 3),
+            linear(seed, bits, 160, 20),
+        ]
+    return cases
