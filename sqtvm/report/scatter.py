@@ -14,6 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = 48, 16, 22, 40
 # Points of accuracy below float from where on a point is only marked at the edge: one network
 # that lost everything would press all others into one line.
 _SHOWN_POINTS = 20.0
+_MARGIN_POINTS = 0.5
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def scatter(report: Report) -> Scatter | None:
     found = [chosen, *uniform.values()]
     shown = [y for _, y in found if y >= whole - _SHOWN_POINTS] + [whole]
     x_ticks = _nice(0, max(x for x, _ in found))
-    y_ticks = _nice(min(shown), max(shown))
+    y_ticks = _nice(min(shown) - _MARGIN_POINTS, max(shown) + _MARGIN_POINTS)
     if len(shown) <= len(found):
         y_ticks = (2 * y_ticks[0] - y_ticks[1], *y_ticks)
     across = _Scale(0, x_ticks[-1], LEFT, WIDTH - RIGHT)
