@@ -17,7 +17,17 @@ from torch.export.graph_signature import (
 
 from sqtvm.errors import ModelError
 
-MANY_INPUTS_HINT = "sqtvm deploys models with one tensor in and one tensor out"
+# Other names for what the same line of a forward may become.
+_SYNONYMS: Mapping[str, str] = {
+    **dict.fromkeys(("view", "reshape", "unsafe_view", "squeeze", "unsqueeze"), "flatten"),
+    "convolution": "conv2d",
+    **dict.fromkeys(("addmm", "mm", "matmul"), "linear"),
+    **dict.fromkeys(("native_batch_norm_legit_no_training", "native_batch_norm"), "batch_norm"),
+    "max_pool2d_with_indices": "max_pool2d",
+    "cat": "concat",
+}
+
+_ONE_TENSOR_HINT = "sqtvm deploys models with one tensor in and one tensor out"
 
 
 @dataclass(frozen=True)
@@ -81,10 +91,16 @@ def from_exported(exported: ExportedProgram) -> AtenProgram:
 def single(inputs: list[str], outputs: list[str]) -> tuple[str, str]:
     """The one input and the one output; raises ModelError if there are more or none."""
     if len(inputs) != 1:
-        raise ModelError(f"the model has {len(inputs)} inputs, not one", MANY_INPUTS_HINT)
+        raise ModelError(f"the model has {len(inputs)} inputs, not one", _ONE_TENSOR_HINT)
     if len(outputs) != 1:
-        raise ModelError(f"the model has {len(outputs)} outputs, not one", MANY_INPUTS_HINT)
+        raise ModelError(f"the model has {len(outputs)} outputs, not one", _ONE_TENSOR_HINT)
     return inputs[0], outputs[0]
+
+
+def readable(operator: str) -> str:
+    """An operator's name for layers: the same, however far the model is decomposed."""
+    plain = operator.strip("_")
+    return _SYNONYMS.get(plain, plain)
 
 
 def _call(node: fx.Node) -> AtenCall:

@@ -305,7 +305,7 @@ RULES: Mapping[str, Rule] = {
 # What may be computed on constants alone while importing: views and arithmetic.
 CONSTANT_OPERATORS = frozenset(
     {"t", "transpose", "permute", "view", "reshape", "squeeze", "unsqueeze", "clone", "alias"}
-    | {"detach", "contiguous", "add", "sub", "mul", "div", "rsqrt", "sqrt"}
+    | {"lift_fresh_copy", "detach", "contiguous", "add", "sub", "mul", "div", "rsqrt", "sqrt"}
 )
 
 SUPPORTED = (

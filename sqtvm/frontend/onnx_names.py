@@ -6,6 +6,8 @@ import ast
 
 import onnx
 
+from sqtvm.frontend.aten_program import readable
+
 # Operators that are a module of their own in torch: their module's path is their name.
 _MODULES = frozenset(
     {"Conv", "Gemm", "MatMul", "BatchNormalization", "Relu", "Clip", "MaxPool", "AveragePool"}
@@ -37,7 +39,9 @@ def _from_notes(node: onnx.NodeProto) -> str | None:
     module = module.partition("@")[0]
     if module and kind.startswith("torch.nn.modules."):
         return str(module)
-    operator = target.split(".")[1] if target.startswith("aten.") else node.op_type.lower()
+    operator = (
+        readable(target.split(".")[1]) if target.startswith("aten.") else node.op_type.lower()
+    )
     return f"{module}.{operator}" if module else str(operator)
 
 

@@ -11,6 +11,7 @@ import io
 import json
 import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,16 @@ _DTYPES: Mapping[int, torch.dtype] = {
     12: torch.bool,
     13: torch.bfloat16,
 }
+# What reading nonsense raises; torch says RuntimeError where sizes leave the bytes.
+_DAMAGE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RuntimeError,
+    pickle.UnpicklingError,
+    zlib.error,
+)
 _NO_TENSORS = ("as_sym_int", "as_sym_float", "as_sym_bool", "as_none")
 _PLAIN = ("as_int", "as_float", "as_bool", "as_string", "as_ints", "as_floats", "as_bools")
 
@@ -49,9 +60,10 @@ def read_pt2(path: Path) -> AtenProgram:
         raise ModelError(f"{path} does not exist", "check the path of the model") from None
     except (zipfile.BadZipFile, OSError) as error:
         raise ModelError(f"{path} is no .pt2 archive: {error}", _SAVE_AGAIN) from error
-    except (LookupError, TypeError, ValueError, AttributeError, pickle.UnpicklingError) as error:
+    except _DAMAGE as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelError(
-            f"{path} is damaged, or of a format this version cannot read ({error})", _SAVE_AGAIN
+            f"{path} is damaged, or of a format this version cannot read ({reason})", _SAVE_AGAIN
         ) from error
 
 

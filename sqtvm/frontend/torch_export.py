@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sqtvm.errors import ModelError
 from sqtvm.frontend.aten_context import Context, place, without_batch
-from sqtvm.frontend.aten_program import AtenCall, AtenProgram, Ref, from_exported
+from sqtvm.frontend.aten_program import AtenCall, AtenProgram, Ref, from_exported, readable
 from sqtvm.frontend.aten_rules import CONSTANT_OPERATORS, RULES, SUPPORTED
 from sqtvm.frontend.draft import Draft, Value
 from sqtvm.frontend.graph import Graph
@@ -83,7 +83,7 @@ def layer_name(call: AtenCall) -> str:
     """The path of the call's module, with the operator behind it unless it is the module."""
     if call.module and call.module_type.startswith("torch.nn.modules."):
         return call.module
-    operator = call.operator.strip("_")
+    operator = readable(call.operator)
     return f"{call.module}.{operator}" if call.module else operator
 
 
