@@ -39,7 +39,7 @@ def doctor(
     else:
         table = Table(box=None, pad_edge=False)
         for name in ("", "Tool", "What for", "Found"):
-            table.add_column(name)
+            table.add_column(name, overflow="fold")
         for finding in findings:
             mark = "[green]✓[/]" if finding.found else "[bold red]✗[/]" if finding.needed else "·"
             absent = "missing" if finding.needed else "not found (not needed without a board)"
