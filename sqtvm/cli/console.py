@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -68,6 +70,11 @@ def session(quiet: bool, verbose: bool) -> Iterator[OnProgress]:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(name)s: %(message)s")
         for noisy in ("matplotlib", "torch", "asyncio", "te_compiler", "autotvm"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
+    else:
+        warnings.simplefilter("ignore")
+    # Otherwise joblib looks for physical cores, and where /sys is hidden says at length that
+    # it found none.
+    os.environ.setdefault("LOKY_MAX_CPU_COUNT", str(os.cpu_count() or 1))
     try:
         with progress_display(_console(error=True), quiet) as on_progress:
             yield on_progress
