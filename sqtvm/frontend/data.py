@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, IterableDataset
+from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from sqtvm.errors import DataError
 from sqtvm.frontend.factory import call_factory, is_factory
@@ -92,6 +92,10 @@ def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
 def _from_dataset(
     dataset: Dataset[Any], spec: str, limit: int | None
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    if type(dataset) is TensorDataset and len(dataset.tensors) == 2 and len(dataset):
+        # The same as below, without taking a large dataset apart and together again.
+        x, y = (_array(tensor[:limit], 0, spec) for tensor in dataset.tensors)
+        return x, y
     xs: list[NDArray[Any]] = []
     ys: list[NDArray[Any]] = []
     for index, item in enumerate(itertools.islice(_items(dataset, spec), limit)):

@@ -148,7 +148,8 @@ class _Reader:
         sizes = [size["as_int"] for size in meta["sizes"]]
         strides = [stride["as_int"] for stride in meta["strides"]]
         if not content:
-            return torch.zeros(sizes, dtype=dtype)
+            # torch makes no tensor of no bytes; sizes that need some fail here.
+            return torch.empty(0, dtype=dtype).reshape(sizes)
         # as_strided checks that sizes and strides stay inside the bytes.
         return torch.frombuffer(content, dtype=dtype).as_strided(
             sizes, strides, meta["storage_offset"]["as_int"]

@@ -17,10 +17,13 @@ from sqtvm.frontend.model import Samples
 DATASETS = """
 import numpy as np
 import torch
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
+from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
 def pairs():
     return TensorDataset(torch.arange(12.0).reshape(6, 2), torch.arange(6) % 3)
+
+def subset():
+    return Subset(pairs(), range(6))
 
 class Stream(IterableDataset):
     def __iter__(self):
@@ -94,12 +97,13 @@ def test_labels_in_a_column_are_labels() -> None:
     assert samples.y.tolist() == [4, 5]
 
 
-def test_a_dataset_is_read_to_the_limit() -> None:
-    samples = load_data("some_datasets:pairs")
+@pytest.mark.parametrize("spec", ["some_datasets:pairs", "some_datasets:subset"])
+def test_a_dataset_is_read_to_the_limit(spec: str) -> None:
+    samples = load_data(spec)
     assert samples.x.tolist() == np.arange(12.0).reshape(6, 2).tolist()
     assert samples.y is not None
     assert samples.y.tolist() == [0, 1, 2, 0, 1, 2]
-    assert len(load_data("some_datasets:pairs", limit=4)) == 4
+    assert len(load_data(spec, limit=4)) == 4
     assert len(load_data(saved(x=np.zeros((9, 3)), y=np.zeros(9, int)), limit=4)) == 4
 
 
