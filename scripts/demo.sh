@@ -7,7 +7,7 @@ cd examples/resnet8
 status=0
 "$sqtvm" deploy --board stm32f746 --budget-ms 50 "$@" || status=$?
 case $status in
-  0) echo "The budget holds." ;;
+  0) ;;
   3) echo "The budget does not hold on this board yet: the table says by how much." \
        "The firmware and the report of the best that can be had are left." ;;
   *) exit "$status" ;;
