@@ -13,7 +13,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ def write_archive(
     model_name: str,
     network: IntegerNetwork,
     generated: GeneratedCode,
-    kernels: Mapping[str, KernelCall],
+    calls: Sequence[KernelCall],
     kernel_headers: Path,
     style: KernelStyle,
 ) -> Archive:
@@ -57,9 +57,7 @@ def write_archive(
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".mlf-") as temporary:
         root = Path(temporary) / "mlf"
-        _write_sources(
-            root / "codegen" / "host", network, generated, kernels, kernel_headers, style
-        )
+        _write_sources(root / "codegen" / "host", network, generated, calls, kernel_headers, style)
         (root / "parameters").mkdir()
         (root / "parameters" / f"{MODULE_NAME}.params").write_bytes(generated.parameters)
         (root / "src").mkdir()
@@ -77,17 +75,18 @@ def _write_sources(
     host: Path,
     network: IntegerNetwork,
     generated: GeneratedCode,
-    kernels: Mapping[str, KernelCall],
+    calls: Sequence[KernelCall],
     kernel_headers: Path,
     style: KernelStyle,
 ) -> None:
     sources, include = host / "src", host / "include"
     sources.mkdir(parents=True)
     include.mkdir()
+    kernels = c_source.unique_kernels(calls)
     for number, source in enumerate(generated.sources):
         text = c_source.call_by_header(source, kernels)
         (sources / f"{MODULE_NAME}_lib{number}.c").write_text(text)
-    (sources / "sqtvm_network_kernels.c").write_text(c_source.kernels_source(kernels, style))
+    (sources / "sqtvm_network_kernels.c").write_text(c_source.kernels_source(calls, style))
     (include / c_source.KERNELS_HEADER).write_text(c_source.kernels_header(kernels))
     interface = c_source.interface_header(
         INPUT_NAME, math.prod(network.input_shape), math.prod(network.output.shape)

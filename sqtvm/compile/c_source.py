@@ -20,15 +20,31 @@ def unique_kernels(kernels: Iterable[KernelCall]) -> Mapping[str, KernelCall]:
     return {kernel.function: kernel for kernel in kernels}
 
 
-def kernels_source(kernels: Mapping[str, KernelCall], style: KernelStyle) -> str:
+def kernels_source(calls: Iterable[KernelCall], style: KernelStyle) -> str:
     """The file that defines every specialised kernel of a network."""
-    headers = sorted({header for kernel in kernels.values() for header in kernel.headers})
+    every = list(calls)
+    kernels = unique_kernels(every)
+    headers = sorted({header for kernel in every for header in kernel.headers})
     includes = [f'#include "{KERNELS_HEADER}"', *(f'#include "{header}"' for header in headers)]
     bodies = [kernel.source.strip() for _, kernel in sorted(kernels.items())]
-    # Whatever the project's flags are: compact kernels are there for their size.
     if style is KernelStyle.COMPACT:
-        includes.insert(0, '#pragma GCC optimize("Os")')
+        includes = [*_compact_definitions(every), *includes]
     return "\n".join(includes) + "\n\n" + "\n\n".join(bodies) + "\n"
+
+
+def _compact_definitions(calls: Iterable[KernelCall]) -> list[str]:
+    """Small code whatever the project's flags are, and only for the bits that there are."""
+    bits = {"conv2d": {0}, "linear": {0}}
+    for call in calls:
+        family = call.family.removeprefix("grouped_")
+        if family in bits:
+            bits[family].add(call.weight_bits)
+    return [
+        '#pragma GCC optimize("Os")',
+        "#define SQTVM_COMPACT 1",
+        f"#define SQTVM_CONV2D_BITS {sum(bits['conv2d'])}",
+        f"#define SQTVM_LINEAR_BITS {sum(bits['linear'])}",
+    ]
 
 
 def kernels_header(kernels: Mapping[str, KernelCall]) -> str:

@@ -26,7 +26,7 @@ class KernelCall:
     ``void function(const int8_t *x0, ..., const T0 *c0, ..., int8_t *y[, uint8_t *scratch])``
     with the inputs, then ``constants`` in order (T by dtype: uint8_t, int8_t or int32_t), then
     the output, then the scratch if ``scratch_bytes`` is above 0; headers: what the source
-    includes, as in ``sqtvm/conv2d.h``.
+    includes, as in ``sqtvm/conv2d.h``; family: as in ``conv2d``; weight_bits: 0 without weights.
     """
 
     function: str
@@ -34,3 +34,5 @@ class KernelCall:
     headers: tuple[str, ...]
     constants: tuple[NDArray[np.generic], ...]
     scratch_bytes: int
+    family: str
+    weight_bits: int = 0

@@ -7,7 +7,6 @@ from pathlib import Path
 from sqtvm import kernels as kernel_package
 from sqtvm.compile import aot
 from sqtvm.compile.archive import Archive, write_archive
-from sqtvm.compile.c_source import unique_kernels
 from sqtvm.compile.kernel_call import KernelStyle
 from sqtvm.compile.layouts import kernel_call
 from sqtvm.compile.passes.quantize_layers import quantize_layers
@@ -32,6 +31,7 @@ def compile_network(
     calls = {layer.name: kernel_call(layer, network, style) for layer in network.layers}
     module = quantize_layers(import_graph(graph).module, network, calls)
     generated = aot.generate(module, target)
-    unique = unique_kernels(calls.values())
     headers = kernel_package.include_directory()
-    return write_archive(destination, model_name, network, generated, unique, headers, style)
+    return write_archive(
+        destination, model_name, network, generated, tuple(calls.values()), headers, style
+    )

@@ -82,6 +82,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
         inputs=1,
         constants=(np.concatenate(packed), parameters),
         scratch_bytes=quads * 16,
+        weight_bits=op.weight_bits,
     )
 
 
@@ -139,6 +140,7 @@ def _depthwise_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelS
             weighted_parameters(layer, network.quantization_of(layer.inputs[0]), 1),
         ),
         scratch_bytes=2 * (plane_height * plane_width + taps),
+        weight_bits=op.weight_bits,
     )
 
 
@@ -167,6 +169,7 @@ def linear_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle
             weighted_parameters(layer, network.quantization_of(layer.inputs[0]), 4),
         ),
         scratch_bytes=quads * 8,
+        weight_bits=op.weight_bits,
     )
 
 

@@ -50,6 +50,7 @@ def definition(
     inputs: int,
     constants: tuple[NDArray[np.generic], ...],
     scratch_bytes: int,
+    weight_bits: int = 0,
 ) -> KernelCall:
     """A kernel call whose function depends on ``structures`` alone.
 
@@ -71,7 +72,7 @@ def definition(
         constants = (*constants, np.array(geometry, np.int32))
     signature = ", ".join(_arguments(inputs, constants, scratch_bytes))
     source = "\n".join([f"SQTVM_KERNEL void {function}({signature}) {{", *lines, *body, "}"])
-    return KernelCall(function, source, headers, constants, scratch_bytes)
+    return KernelCall(function, source, headers, constants, scratch_bytes, family, weight_bits)
 
 
 def _name(family: str, geometry: Sequence[int]) -> str:

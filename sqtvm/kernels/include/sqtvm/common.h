@@ -9,6 +9,21 @@
 #define SQTVM_INLINE static inline __attribute__((always_inline, unused))
 #define SQTVM_KERNEL __attribute__((noinline))
 
+/* A network with compact kernels says which bits its layers have, so that loops which nobody
+ * calls are not linked; one with specialised kernels knows it from the constants. */
+#ifdef SQTVM_COMPACT
+#define SQTVM_SHARED static __attribute__((noinline, unused))
+#else
+#define SQTVM_COMPACT 0
+#define SQTVM_SHARED SQTVM_INLINE
+#endif
+#ifndef SQTVM_CONV2D_BITS
+#define SQTVM_CONV2D_BITS (8 | 4 | 2)
+#endif
+#ifndef SQTVM_LINEAR_BITS
+#define SQTVM_LINEAR_BITS (8 | 4 | 2)
+#endif
+
 #if defined(__ARM_FEATURE_SIMD32) && defined(__ARM_FEATURE_DSP) && !defined(SQTVM_PORTABLE)
 #define SQTVM_DSP 1
 #else

@@ -26,7 +26,7 @@ typedef struct {
 } sqtvm_conv2d_shape;
 
 /* One output position's values into its half of the column pair; returns their sum. */
-SQTVM_INLINE int32_t sqtvm_conv2d_column(const int8_t *x, int32_t position, int32_t zero_point,
+SQTVM_SHARED int32_t sqtvm_conv2d_column(const int8_t *x, int32_t position, int32_t zero_point,
                                          int16_t *column, const sqtvm_conv2d_shape *shape) {
   const int32_t sums = shape->weight_bits < 8;
   const int32_t top = position / shape->out_width * shape->stride_height - shape->pad_top;

@@ -151,11 +151,17 @@ SQTVM_DOT2X2_FUNCTION(sqtvm_dot2x2_w2, "mov r7, #0x00030003\n\t",
 SQTVM_INLINE const uint8_t *sqtvm_dot2x2(const int16_t *column, const uint8_t *weights,
                                          int32_t quads, int32_t bits, sqtvm_tile *tile) {
 #if SQTVM_DSP
-  if (bits == 8) {
+  if ((SQTVM_CONV2D_BITS & 8) && bits == 8) {
     return sqtvm_dot2x2_w8(column, weights, quads, tile);
   }
-  return bits == 4 ? sqtvm_dot2x2_w4(column, weights, quads, tile)
-                   : sqtvm_dot2x2_w2(column, weights, quads, tile);
+  if ((SQTVM_CONV2D_BITS & 4) && bits == 4) {
+    return sqtvm_dot2x2_w4(column, weights, quads, tile);
+  }
+#if SQTVM_CONV2D_BITS & 2
+  return sqtvm_dot2x2_w2(column, weights, quads, tile);
+#else
+  return weights;
+#endif
 #else
   return sqtvm_dot2x2_portable(column, weights, quads, bits, tile);
 #endif

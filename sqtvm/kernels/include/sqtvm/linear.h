@@ -141,11 +141,17 @@ SQTVM_DOT1X4_FUNCTION(sqtvm_dot1x4_w2, "mov r7, #0x00030003\n\t", SQTVM_DOT1X4_Q
 SQTVM_INLINE const uint8_t *sqtvm_dot1x4(const int16_t *quads, const uint8_t *weights,
                                          int32_t count, int32_t bits, sqtvm_features *sums) {
 #if SQTVM_DSP
-  if (bits == 8) {
+  if ((SQTVM_LINEAR_BITS & 8) && bits == 8) {
     return sqtvm_dot1x4_w8(quads, weights, count, sums);
   }
-  return bits == 4 ? sqtvm_dot1x4_w4(quads, weights, count, sums)
-                   : sqtvm_dot1x4_w2(quads, weights, count, sums);
+  if ((SQTVM_LINEAR_BITS & 4) && bits == 4) {
+    return sqtvm_dot1x4_w4(quads, weights, count, sums);
+  }
+#if SQTVM_LINEAR_BITS & 2
+  return sqtvm_dot1x4_w2(quads, weights, count, sums);
+#else
+  return weights;
+#endif
 #else
   return sqtvm_dot1x4_portable(quads, weights, count, bits, sums);
 #endif
