@@ -56,6 +56,7 @@ def build_report(
     kept: Round,
     accuracy: schema.AccuracyPart,
     verification: Verification | None,
+    fine_tuned: bool,
 ) -> schema.Report:
     """The report of one deployment.
 
@@ -78,6 +79,7 @@ def build_report(
             ram_bytes=settings.budget.ram_bytes,
             max_drop=settings.budget.max_drop,
         ),
+        fine_tuned=fine_tuned,
         met=all(verdict.holds for verdict in judged),
         verdicts=judged,
         verification=None

@@ -43,7 +43,9 @@ def summary(report: Report) -> str:
     totals = report.totals
     full = totals.uniform_weight_bytes["8"]
     text = f"The weights take {numbers.size(totals.weight_bytes)}"
-    if full:
+    if full == totals.weight_bytes:
+        text += ", all at 8 bits"
+    elif full:
         text += (
             f", {totals.weight_bytes / full:.0%} of their size at 8 bits "
             f"({view.average_bits(report):.1f} bits on average)"

@@ -100,7 +100,7 @@ def _point(
     off = y < up.low
     at_x, at_y = across(x), up.start if off else up(y)
     label = f"{name}, {y:.2f} %"
-    half = len(label) * 3.2
+    half = len(label) * 3.6
     if off:
         end = at_x > WIDTH / 2
         beside = at_x + (-11 if end else 11)

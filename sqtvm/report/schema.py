@@ -206,7 +206,7 @@ class SettingsPart(_Part):
     board: str
     measure: str
     method: str
-    fine_tune: bool
+    fine_tune: bool | None
     verify_samples: Count
     out: str
 
