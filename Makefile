@@ -3,8 +3,6 @@ SHELL := /bin/bash
 VENV := .venv/bin
 # Named for this folder, because a virtual environment does not survive a move.
 INSTALLED := .venv/installed-$(shell pwd -P | cksum | cut -d' ' -f1)
-PYTHONPATH := $(CURDIR)
-export PYTHONPATH
 
 .PHONY: help demo test test-all lint install system wheel-check clean
 
