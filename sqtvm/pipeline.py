@@ -31,6 +31,10 @@ from sqtvm.rounds import Round, failing_budgets
 from sqtvm.search_loop import best_round, run_rounds
 from sqtvm.settings import DeploySettings
 
+# Points of accuracy that may go before fine-tuning starts by itself, without --max-drop.
+_BEARABLE_DROP = 1.0
+_FINE_TUNE_STEPS = 400
+
 
 @dataclass(frozen=True, eq=False)
 class DeployResult:
@@ -72,6 +76,7 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
         kept=kept,
         accuracy=judged,
         verification=_verify(workshop, kept),
+        fine_tuned=graph is not model.graph,
     )
     write_report(report, settings.out)
     return DeployResult(report, settings.out)
@@ -91,12 +96,13 @@ def load(settings: DeploySettings) -> Model:
 def _fine_tuned(
     workshop: Workshop, settings: DeploySettings, best: Round, evaluator: Evaluator
 ) -> Graph:
-    """The graph to quantize: trained at the chosen bits where that was asked for, or where the
-    accuracy does not hold and there is something to train with."""
+    """The graph to quantize: trained at the chosen bits where that was asked for, or where bits
+    cost more accuracy than they should and there is something to train with."""
     model = workshop.model
     drop = 100 * (evaluator.float_accuracy - best.allocation.accuracy)
-    too_far = settings.budget.max_drop is not None and drop > settings.budget.max_drop
-    if not (settings.fine_tune or too_far):
+    bearable = _BEARABLE_DROP if settings.budget.max_drop is None else settings.budget.max_drop
+    wanted = drop > bearable if settings.fine_tune is None else settings.fine_tune
+    if not wanted:
         return model.graph
     if model.training is None:
         if settings.fine_tune:
@@ -114,7 +120,7 @@ def _fine_tuned(
         workshop.activations,
         best.allocation.weight_bits,
         model.training,
-        FineTuneSettings(seed=settings.seed),
+        FineTuneSettings(steps=_FINE_TUNE_STEPS, seed=settings.seed),
         tell,
     )
 

@@ -102,7 +102,9 @@ class DeploySettings:
 
     model: ``package.module:factory``, a ``.pt2`` or an ``.onnx`` file; data, calibration,
     training: ``package.module:factory`` or an ``.npz`` with ``x`` and ``y``; board: a name or the
-    path of a ``.toml``; measure: ``emulator``, ``none`` or ``serial:PORT``; verify_samples: how
+    path of a ``.toml``; measure: ``emulator``, ``none`` or ``serial:PORT``; fine_tune: None
+    fine-tunes where bits were taken away and more than a point of accuracy went with them;
+    verify_samples: how
     many inputs the firmware's outputs are compared on, bit for bit.
     """
 
@@ -116,7 +118,7 @@ class DeploySettings:
     measure: str = "emulator"
     seed: int = 0
     method: str = "sigmaquant"
-    fine_tune: bool = False
+    fine_tune: bool | None = None
     verify_samples: int = 100
 
 
@@ -205,8 +207,8 @@ def command_line(settings: DeploySettings) -> str:
         "--out": settings.out,
     }
     given = [part for key, value in options.items() if value is not None for part in (key, value)]
-    tuning = "--fine-tune" if settings.fine_tune else "--no-fine-tune"
-    return shlex.join(str(part) for part in ("sqtvm", "deploy", settings.model, *given, tuning))
+    tuning = {None: (), True: ("--fine-tune",), False: ("--no-fine-tune",)}[settings.fine_tune]
+    return shlex.join(str(part) for part in ("sqtvm", "deploy", settings.model, *given, *tuning))
 
 
 def _explain(error: ValidationError, where: str) -> tuple[str, str]:

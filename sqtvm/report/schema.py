@@ -223,6 +223,7 @@ class Report(_Part):
     layers: tuple[LayerPart, ...]
     totals: TotalsPart
     budget: BudgetPart
+    fine_tuned: bool
     met: bool
     verdicts: tuple[VerdictPart, ...]
     verification: VerificationPart | None

@@ -175,6 +175,7 @@ def report(
         budget=schema.BudgetPart(
             ms=limit_ms, flash_bytes=limit_flash, ram_bytes=None, max_drop=None
         ),
+        fine_tuned=False,
         met=all(verdict.holds for verdict in verdicts),
         verdicts=tuple(verdicts),
         verification=schema.VerificationPart(samples=100, equal_bytes=True, first_difference=""),

@@ -73,6 +73,7 @@ def _report(budget: Budget, allocated: float | None = 0.9) -> Report:
             float_=0.92, int8=0.915, allocated=allocated, uniform={"8": 0.915}, samples=8
         ),
         verification=Verification(8, 0, ""),
+        fine_tuned=False,
     )
 
 
