@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqtvm.allocate.sigma_clusters import cluster_bits, cluster_by_sigma
@@ -32,6 +32,7 @@ def test_a_distribution_does_not_diverge_from_itself(seed: int) -> None:
     assert kl_divergence(values, np.zeros_like(values)) > 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=12), st.integers(0, 100))
 def test_clusters_are_ordered_by_sigma(sigma: list[float], seed: int) -> None:
     named = {f"layer{number}": value for number, value in enumerate(sigma)}
