@@ -59,15 +59,17 @@ SQTVM_INLINE sqtvm_parameters sqtvm_head(const int32_t *parameters) {
   return head;
 }
 
-/* (accumulator * multiplier + 2^31) >> 32, rounded to nearest: one SMMULR. */
-SQTVM_INLINE int32_t sqtvm_scale(int32_t accumulator, int32_t multiplier) {
+/* ((accumulator * multiplier + 2^31) >> 32) + zero_point, rounded to nearest: one SMMLAR. */
+SQTVM_INLINE int32_t sqtvm_scale(int32_t accumulator, int32_t multiplier, int32_t zero_point) {
 #if SQTVM_DSP
   int32_t result;
-  __asm__("smmulr %0, %1, %2" : "=r"(result) : "r"(accumulator), "r"(multiplier));
+  __asm__("smmlar %0, %1, %2, %3"
+          : "=r"(result)
+          : "r"(accumulator), "r"(multiplier), "r"(zero_point));
   return result;
 #else
   const int64_t product = (int64_t)accumulator * multiplier + ((int64_t)1 << 31);
-  return (int32_t)(product >> 32);
+  return (int32_t)(product >> 32) + zero_point;
 #endif
 }
 
@@ -89,7 +91,7 @@ SQTVM_INLINE int8_t sqtvm_requantize(int32_t accumulator, int32_t multiplier,
                                      const sqtvm_parameters *head,
                                      sqtvm_requantization requantization) {
   const int32_t shifted = (int32_t)((uint32_t)accumulator << requantization.left_shift);
-  const int32_t value = sqtvm_scale(shifted, multiplier) + head->output_zero_point;
+  const int32_t value = sqtvm_scale(shifted, multiplier, head->output_zero_point);
   if (requantization.clips) {
     return (int8_t)sqtvm_clip(value, head->low, head->high);
   }

@@ -85,7 +85,7 @@ SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const in
     memset(column, 0, (uint32_t)shape.quads * 16U);
   }
   for (int32_t position = 0; position < positions; position += 2) {
-    const int32_t both = position + 1 < positions;
+    const int32_t both = positions % 2 == 0 || position + 1 < positions;
     const int32_t sum_a =
         sqtvm_conv2d_column(x, position, head.input_zero_point, column, &shape);
     const int32_t sum_b =
@@ -98,7 +98,7 @@ SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const in
       sqtvm_tile tile = {channel[0].bias + offset * sum_a, channel[0].bias + offset * sum_b,
                          channel[1].bias + offset * sum_a, channel[1].bias + offset * sum_b};
       packed = sqtvm_dot2x2(column, packed, shape.quads, shape.weight_bits, &tile);
-      const int32_t pair = c + 1 < shape.out_channels;
+      const int32_t pair = shape.out_channels % 2 == 0 || c + 1 < shape.out_channels;
       out_a[c] = sqtvm_requantize(tile.a0, channel[0].multiplier, &head, requantization);
       if (pair) {
         out_a[c + 1] = sqtvm_requantize(tile.a1, channel[1].multiplier, &head, requantization);

@@ -180,14 +180,15 @@ SQTVM_INLINE void sqtvm_linear(const int8_t *x, const uint8_t *weights, const in
     sqtvm_features sums = {channel[0].bias + offset, channel[1].bias + offset,
                            channel[2].bias + offset, channel[3].bias + offset};
     weights = sqtvm_dot1x4(quads, weights, shape.quads, shape.weight_bits, &sums);
+    const int32_t left = shape.out_features % 4 == 0 ? 4 : shape.out_features - feature;
     y[feature] = sqtvm_requantize(sums.f0, channel[0].multiplier, &head, requantization);
-    if (feature + 1 < shape.out_features) {
+    if (left > 1) {
       y[feature + 1] = sqtvm_requantize(sums.f1, channel[1].multiplier, &head, requantization);
     }
-    if (feature + 2 < shape.out_features) {
+    if (left > 2) {
       y[feature + 2] = sqtvm_requantize(sums.f2, channel[2].multiplier, &head, requantization);
     }
-    if (feature + 3 < shape.out_features) {
+    if (left > 3) {
       y[feature + 3] = sqtvm_requantize(sums.f3, channel[3].multiplier, &head, requantization);
     }
     channel += 4;
