@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from sqtvm.quantize.accuracy import prepare_input
 from sqtvm.quantize.build import quantize
 from sqtvm.quantize.network import Int8Array, IntegerNetwork, TensorQuantization
 from sqtvm.rounds import Realisation
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +66,7 @@ class Workshop:
         )
         say(Progress("build", f"project for {self.board.name}"))
         project = generate(archive.path, self.board, folder / "firmware")
-        board_firmware = build(project, "board")
+        board_firmware = build(project, "board", _LOG.debug)
         inputs = prepare_input(network, first_samples(self.model.evaluation, samples))
         measurement = self._measure(board_firmware, network, inputs, modelled_ms)
         return Realisation(network, archive, project.path, board_firmware, measurement)
@@ -79,7 +82,7 @@ class Workshop:
             return _not_measured(board_firmware, network, modelled_ms)
         firmware = board_firmware
         if self.target.kind == "emulator":
-            firmware = build(board_firmware.project, "emulator")
+            firmware = build(board_firmware.project, "emulator", _LOG.debug)
         else:
             self.on_progress(Progress("flash", self.board.name))
             flash(firmware.elf, self.board)
