@@ -217,6 +217,7 @@ def _iteration(turn: Round, kept: bool) -> schema.IterationPart:
         number=turn.number,
         weight_bits=dict(turn.allocation.weight_bits),
         method=turn.allocation.method,
+        kernel_style=turn.kernel_style.value,
         predicted=schema.CostPart(
             ms=turn.predicted.ms,
             flash_bytes=turn.predicted.flash_bytes,

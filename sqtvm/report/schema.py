@@ -183,6 +183,7 @@ class IterationPart(_Part):
     number: Annotated[int, Field(ge=1)]
     weight_bits: dict[str, Bits]
     method: str
+    kernel_style: str
     predicted: CostPart
     predicted_source: str
     ms: Amount

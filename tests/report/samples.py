@@ -110,6 +110,7 @@ def report(
             number=number,
             weight_bits=dict.fromkeys(bits, 8) if number == 1 else bits,
             method="sigmaquant",
+            kernel_style="fast",
             predicted=cost,
             predicted_source="modelled" if number == 1 else "emulated",
             ms=ms + 10 * (2 - number),
