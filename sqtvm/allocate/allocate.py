@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqtvm.allocate import sigmaquant
+from sqtvm.allocate import baselines, sigmaquant
 from sqtvm.allocate.allocation import Allocation, Decision, LayerStatistics
-from sqtvm.allocate.budget import BITS, Budget, CostModel
+from sqtvm.allocate.budget import Budget, CostModel
 from sqtvm.allocate.evaluate import Evaluator
-from sqtvm.allocate.limits import binding, holds
+from sqtvm.allocate.least_damage import reachable
+from sqtvm.allocate.limits import binding
+from sqtvm.allocate.moves import Problem
 from sqtvm.allocate.sigma_clusters import cluster_by_sigma
 from sqtvm.allocate.statistics import weight_statistics
 from sqtvm.errors import SqtvmError
@@ -19,13 +21,21 @@ from sqtvm.progress import OnProgress, silent
 from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.scheme import weight_bytes
 
-METHODS = ("sigmaquant", "uniform")
+_SEARCHES = {
+    "sigmaquant": sigmaquant.search,
+    "sigmaquant-weights": sigmaquant.search_by_weights,
+    "uniform": baselines.uniform,
+    "greedy": baselines.greedy,
+    "integer-programming": baselines.integer_programming,
+}
+METHODS = tuple(_SEARCHES)
 
 
 @dataclass(frozen=True)
 class AllocateSettings:
     """guiding_samples: that accuracy is judged on; correction_samples: that biases are corrected
-    by during the search; maximum_evaluations: integer networks to try at most."""
+    by during the search; maximum_evaluations: exchanges of bits to try at most in one search,
+    besides two networks a layer for its sensitivity."""
 
     method: str = "sigmaquant"
     seed: int = 0
@@ -76,33 +86,19 @@ def allocate(
     clusters = cluster_by_sigma(
         {name: entry.sigma for name, entry in statistics.items()}, settings.seed
     )
-    bits: Mapping[str, int]
-    decisions: tuple[Decision, ...] = ()
-    if settings.method == "uniform":
-        bits = _uniform(model.graph, budget, costs)
-    else:
-        bits, decisions = sigmaquant.search(
-            sigmaquant.Problem(
-                statistics,
-                clusters,
-                {node.name: weight_bytes(node, 8) for node in model.graph.weighted},
-                budget,
-                costs,
-                evaluator,
-                evaluator.evaluations + settings.maximum_evaluations,
-                on_progress,
-            )
-        )
+    names = tuple(statistics)
+    problem = Problem(
+        statistics,
+        clusters,
+        {node.name: weight_bytes(node, 8) for node in model.graph.weighted},
+        reachable(names, budget, costs),
+        costs,
+        evaluator,
+        settings.maximum_evaluations,
+        on_progress,
+    )
+    bits, decisions = _SEARCHES[settings.method](problem)
     return _result(model, budget, costs, evaluator, settings, bits, decisions)
-
-
-def _uniform(graph: Graph, budget: Budget, costs: CostModel) -> Mapping[str, int]:
-    names = [node.name for node in graph.weighted]
-    for bits in BITS:
-        chosen = dict.fromkeys(names, bits)
-        if holds(budget, costs.cost(chosen)):
-            return chosen
-    return dict.fromkeys(names, min(BITS))
 
 
 def _result(

@@ -25,7 +25,11 @@ class LayerStatistics:
 
 @dataclass(frozen=True)
 class Decision:
-    """One change of one layer's bits, in the order they were made."""
+    """One change of one layer's bits, in the order they were made.
+
+    A trial that was not kept has an entry for each layer that it would have changed;
+    ``cost_after`` and ``accuracy`` are then of the whole trial.
+    """
 
     layer: str
     bits_before: int

@@ -7,16 +7,23 @@ from collections.abc import Mapping
 from sqtvm.allocate.budget import BITS, Budget, Cost, CostModel
 
 
+def shares(budget: Budget, cost: Cost) -> Mapping[str, float]:
+    """By how much each limit is broken, as a share of it, by the limit's name; 0 or less holds."""
+    pairs = {
+        "ms": (budget.ms, cost.ms),
+        "flash_bytes": (budget.flash_bytes, cost.flash_bytes),
+        "ram_bytes": (budget.ram_bytes, cost.ram_bytes),
+    }
+    return {
+        name: (reached - limit) / limit
+        for name, (limit, reached) in pairs.items()
+        if limit is not None
+    }
+
+
 def exceeded(budget: Budget, cost: Cost) -> float:
     """By how much the worst limit is broken, as a share of it; 0 or less where all hold."""
-    shares = []
-    if budget.ms is not None:
-        shares.append(cost.ms / budget.ms - 1)
-    if budget.flash_bytes is not None:
-        shares.append(cost.flash_bytes / budget.flash_bytes - 1)
-    if budget.ram_bytes is not None:
-        shares.append(cost.ram_bytes / budget.ram_bytes - 1)
-    return max(shares, default=-1.0)
+    return max(shares(budget, cost).values(), default=-1.0)
 
 
 def holds(budget: Budget, cost: Cost) -> bool:
@@ -34,15 +41,24 @@ def binding(
     words = []
     if budget.ms is not None and cost.ms > budget.ms:
         slowest = sorted(layers, key=lambda name: -costs.layer_ms(name, layers[name]))[:3]
+        least_ms = cost.ms - chosen + fastest
+        says = f"{least_ms:.2f} ms is the least at any bits"
+        if least_ms <= budget.ms:
+            says = f"{cost.ms:.2f} ms is reached, since other limits bind too: alone it can hold"
         words.append(
-            f"time: at most {budget.ms:g} ms wanted, {cost.ms - chosen + fastest:.2f} ms is the "
-            f"least at any bits; the slowest layers are {', '.join(slowest)}"
+            f"time: at most {budget.ms:g} ms wanted, {says}; "
+            f"the slowest layers are {', '.join(slowest)}"
         )
     if budget.flash_bytes is not None and cost.flash_bytes > budget.flash_bytes:
-        words.append(
-            f"flash: at most {budget.flash_bytes:,} B wanted, {least.flash_bytes:,} B is the least "
+        says = (
+            f"{least.flash_bytes:,} B is the least "
             f"({least.weight_bytes:,} B of it weights at 2 bits everywhere)"
         )
+        if least.flash_bytes <= budget.flash_bytes:
+            says = (
+                f"{cost.flash_bytes:,} B is reached, since other limits bind too: alone it can hold"
+            )
+        words.append(f"flash: at most {budget.flash_bytes:,} B wanted, {says}")
     if budget.ram_bytes is not None and cost.ram_bytes > budget.ram_bytes:
         words.append(
             f"RAM: at most {budget.ram_bytes:,} B wanted, {least.ram_bytes:,} B is the least"

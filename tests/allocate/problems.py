@@ -10,8 +10,9 @@ import numpy as np
 
 from sqtvm.allocate.budget import Budget, Cost, CostModel
 from sqtvm.allocate.evaluate import Quality
+from sqtvm.allocate.least_damage import reachable
+from sqtvm.allocate.moves import Problem
 from sqtvm.allocate.sigma_clusters import cluster_by_sigma
-from sqtvm.allocate.sigmaquant import Problem
 from sqtvm.allocate.statistics import WeightStatistics
 from sqtvm.frontend.graph import Conv2d, Graph, Input, Node
 
@@ -71,4 +72,5 @@ def problem(sizes: Mapping[str, int], costs: CostModel, budget: Budget, seed: in
         statistics[name] = WeightStatistics(float(random.uniform(0.1, 0.5)), kl)
     clusters = cluster_by_sigma({name: entry.sigma for name, entry in statistics.items()}, 0)
     evaluator = TableEvaluator({name: float(random.uniform(0, 1)) for name in sizes})
-    return Problem(statistics, clusters, sizes, budget, costs, evaluator, 30)  # type: ignore[arg-type]
+    can_hold = reachable(tuple(sizes), budget, costs)
+    return Problem(statistics, clusters, sizes, can_hold, costs, evaluator, 30)  # type: ignore[arg-type]

@@ -4,9 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sqtvm.allocate.baselines import greedy, integer_programming
 from sqtvm.allocate.budget import BITS, Budget
 from sqtvm.allocate.limits import binding, holds
-from sqtvm.allocate.sigmaquant import search
+from sqtvm.allocate.sigmaquant import search, search_by_weights
 from tests.allocate.problems import TableCosts, problem
 
 SIZES = st.lists(st.integers(16, 5000), min_size=1, max_size=9)
@@ -64,6 +65,50 @@ def test_without_pressure_everything_keeps_eight_bits() -> None:
     bits, decisions = search(problem(costs.sizes, costs, Budget(flash_bytes=10**6, ms=100)))
     assert bits == uniform(costs, 8)
     assert decisions == ()
+
+
+@settings(deadline=None, max_examples=60)
+@given(SIZES, st.integers(0, 10_000))
+def test_time_and_flash_that_can_hold_together_do(sizes: list[int], seed: int) -> None:
+    """Times do not follow bits here, so that steps down alone would often end in a dead end."""
+    costs = costs_of(sizes, seed)
+    random = np.random.default_rng(seed)
+    held = costs.cost({name: int(random.choice(BITS)) for name in costs.sizes})
+    budget = Budget(ms=held.ms * 1.0001, flash_bytes=held.flash_bytes)
+    for search_by in (search, search_by_weights):
+        bits, _ = search_by(problem(costs.sizes, costs, budget, seed))
+        assert holds(budget, costs.cost(bits))
+
+
+@settings(deadline=None, max_examples=20)
+@given(SIZES, st.integers(0, 10_000))
+def test_a_rejected_trial_is_recorded_with_what_it_cost(sizes: list[int], seed: int) -> None:
+    costs = costs_of(sizes, seed)
+    budget = Budget(flash_bytes=costs.cost(uniform(costs, 4)).flash_bytes)
+    _, decisions = search(problem(costs.sizes, costs, budget, seed))
+    for decision in decisions:
+        if not decision.kept:
+            assert decision.accuracy is not None
+            assert holds(budget, decision.cost_after)
+
+
+def test_measuring_never_leaves_the_network_further_away() -> None:
+    for seed in range(10):
+        costs = costs_of([100, 2000, 300, 900, 50], seed)
+        budget = Budget(flash_bytes=costs.cost(uniform(costs, 4)).flash_bytes)
+        task = problem(costs.sizes, costs, budget, seed)
+        measured = task.evaluator.quality(search(task)[0])
+        for other in (search_by_weights, greedy, integer_programming):
+            found = task.evaluator.quality(other(task)[0])
+            assert measured.divergence <= found.divergence + 1e-12, (seed, other)
+
+
+def test_limits_that_only_fail_together_are_said_to() -> None:
+    costs = TableCosts({"a": 1000}, {("a", 8): 1.0, ("a", 4): 2.0, ("a", 2): 2.0})
+    budget = Budget(ms=1.5, flash_bytes=700)
+    bits, _ = search(problem(costs.sizes, costs, budget))
+    (words,) = binding(budget, costs.cost(bits), costs, bits)
+    assert words.endswith(("alone it can hold", "alone it can hold; the slowest layers are a"))
 
 
 def test_what_cannot_hold_is_named_with_the_least_there_is() -> None:
