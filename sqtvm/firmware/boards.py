@@ -16,6 +16,8 @@ Address = Annotated[int, Field(ge=0, lt=1 << 32)]
 Positive = Annotated[int, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1, pattern=r"^[^\r\n]*$")]
+# Vendor and product, as ``lsusb`` writes them: ``0483:374b``.
+UsbId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")]
 
 
 class _Table(BaseModel):
@@ -164,15 +166,25 @@ class Emulator(_Table):
 
 
 class FlashTool(_Table):
-    """A program that writes the image to the board; config: OpenOCD's board file."""
+    """A way to write the image to the board.
 
-    kind: Literal["openocd", "st-flash"]
+    config: OpenOCD's board file; target: pyOCD's name of the part; volume, family: the label of
+    the drive that the boot loader shows and the UF2 family that it accepts.
+    """
+
+    kind: Literal["openocd", "st-flash", "pyocd", "picotool", "uf2"]
     config: Text | None = None
+    target: Text | None = None
+    volume: Text | None = None
+    family: Address | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.kind == "openocd") != (self.config is not None):
-            raise ValueError("openocd needs config, the others have none")
+        own = {"openocd": ("config",), "pyocd": ("target",), "uf2": ("volume", "family")}
+        for key in ("config", "target", "volume", "family"):
+            given, wanted = getattr(self, key) is not None, key in own.get(self.kind, ())
+            if given != wanted:
+                raise ValueError(f"{self.kind} {'needs' if wanted else 'has no'} {key}")
         return self
 
 
@@ -187,7 +199,8 @@ class Board(_Table):
     """A board, with everything that building, emulating and flashing need to know.
 
     tvm_target: as TVM writes targets; clock_hz: of the core in full operation; stack_bytes:
-    reserved for the stack; dsp: the core has the SIMD instructions of the DSP extension.
+    reserved for the stack; dsp: the core has the SIMD instructions of the DSP extension; usb: of
+    what carries the serial port, a probe or the board itself; zephyr_board: Zephyr's name of it.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -208,6 +221,8 @@ class Board(_Table):
     uart: Uart
     emulator: Emulator
     flash_tools: tuple[FlashTool, ...] = ()
+    usb: tuple[UsbId, ...] = ()
+    zephyr_board: Text | None = None
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
 
     def region(self, name: str) -> Region:
