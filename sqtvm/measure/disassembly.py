@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from sqtvm.errors import MeasurementError, ToolError
@@ -72,6 +73,8 @@ def _layout(elf: Path, addresses: frozenset[int]) -> tuple[str, list[str]]:
             str(section.name)
             for section in image.iter_sections()
             if section["sh_type"] == "SHT_PROGBITS"
+            # Debugging information is at address 0, where an emulated machine has its code.
+            and section["sh_flags"] & SH_FLAGS.SHF_ALLOC
             and any(
                 section["sh_addr"] <= address < section["sh_addr"] + section["sh_size"]
                 for address in addresses

@@ -47,7 +47,7 @@ def emulated_firmware(
     elf = tmp_path_factory.mktemp(core) / "firmware.elf"
     run(
         "arm-none-eabi-gcc",
-        *(f"-mcpu={core}", "-mthumb", "-O2", "-nostartfiles"),
+        *(f"-mcpu={core}", "-mthumb", "-O2", "-g", "-nostartfiles"),
         *WARNINGS,
         *(f"-I{source}", f"-I{PROTOCOL}"),
         *(PROTOCOL / "protocol.c", source / "main.c"),
