@@ -61,10 +61,12 @@ def measured(name: str, graph: Graph, shape: Shape, bits: int, board_name: str) 
     return Row(board_name, name, bits, graph, found)
 
 
-def rows() -> Iterator[Row]:
-    for board in BOARDS:
+def rows(only: argparse.Namespace) -> Iterator[Row]:
+    for board in only.board or BOARDS:
         for name, (graph, shape) in networks().items():
-            for bits in BITS:
+            if only.network and name not in only.network:
+                continue
+            for bits in only.bits or BITS:
                 print(f"{board}: {name} at {bits} bits", file=sys.stderr)
                 yield measured(name, graph, shape, bits, board)
 
@@ -91,15 +93,15 @@ def network_table(found: list[Row]) -> str:
 def layer_table(found: list[Row]) -> str:
     """Instructions a MAC of the layers with weights, one line a layer, first board only."""
     lines = ["| network | layer | output | MACs | 8 bits | 4 bits | 2 bits |", "|---" * 7 + "|"]
-    first = [row for row in found if row.board == BOARDS[0]]
+    first = [row for row in found if row.board == found[0].board]
     for name in dict.fromkeys(row.network for row in first):
         by_bits = {row.bits: row for row in first if row.network == name}
-        graph = by_bits[8].graph
+        graph = next(iter(by_bits.values())).graph
         seen = set()
         for node in graph.weighted:
             count = macs(graph, node)
             figures = []
-            for bits in BITS:
+            for bits in by_bits:
                 layers = {layer.name: layer for layer in by_bits[bits].measurement.layers}
                 figures.append(f"{(layers[node.name].instructions or 0) / count:.3f}")
             shape = "x".join(str(extent) for extent in node.shape)
@@ -111,8 +113,11 @@ def layer_table(found: list[Row]) -> str:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    found = list(rows())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--network", action="append", choices=list(networks()))
+    parser.add_argument("--board", action="append", help=f"of {', '.join(BOARDS)}: all of them")
+    parser.add_argument("--bits", action="append", type=int, choices=BITS)
+    found = list(rows(parser.parse_args()))
     print(network_table(found))
     print()
     print(layer_table(found))

@@ -64,7 +64,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
         _requantization(op),
     ]
     if op.groups == 1:
-        body = ["  sqtvm_conv2d(x0, c0, c1, y, scratch, shape, requantization);"]
+        body = ["  sqtvm_conv2d(x0, c0, c1, y, scratch, &shape, requantization);"]
     else:
         groups_fields = (
             ("count", op.groups),
@@ -72,7 +72,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
             ("parameter_words", 4 + 2 * even_channels),
         )
         structures.append(Structure("sqtvm_groups", "groups", groups_fields))
-        body = ["  sqtvm_grouped_conv2d(x0, c0, c1, y, scratch, shape, groups, requantization);"]
+        body = ["  sqtvm_grouped_conv2d(x0, c0, c1, y, scratch, &shape, groups, requantization);"]
     return definition(
         "conv2d" if op.groups == 1 else "grouped_conv2d",
         structures,
@@ -81,9 +81,23 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
         headers=("sqtvm/conv2d.h",),
         inputs=1,
         constants=(np.concatenate(packed), parameters),
-        scratch_bytes=quads * 16,
+        scratch_bytes=_conv2d_scratch(dict(shape)),
         weight_bits=op.weight_bits,
     )
+
+
+def _conv2d_scratch(shape: dict[str, int]) -> int:
+    """Bytes of sqtvm_conv2d's column, gathered bytes and, below 8 bits, row sums."""
+    run = shape["kernel_width"] * shape["in_channels"]
+    by_rows = shape["in_channels"] == shape["pixel_stride"] and run % 4 == 0
+    columns = shape["quads"] * 24
+    if not by_rows:
+        return columns + shape["quads"] * 12
+    pointwise = run == shape["in_channels"] and shape["kernel_height"] == 1
+    if shape["weight_bits"] == 8 or pointwise:
+        return columns + run * 4
+    length = (shape["out_width"] - 1) * shape["stride_width"] + shape["kernel_width"]
+    return columns + run * 4 + shape["kernel_height"] * length * 4
 
 
 def _grouped_parameters(
@@ -166,11 +180,20 @@ def linear_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle
         inputs=1,
         constants=(
             pack_feature_fours(op.weight, op.weight_bits),
-            weighted_parameters(layer, network.quantization_of(layer.inputs[0]), 4),
+            _feature_parameters(layer, network),
         ),
         scratch_bytes=quads * 8,
         weight_bits=op.weight_bits,
     )
+
+
+def _feature_parameters(
+    layer: IntegerLayer, network: IntegerNetwork
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    """Biases and multipliers of four features side by side, so that one LDM brings either."""
+    words = weighted_parameters(layer, network.quantization_of(layer.inputs[0]), 4)
+    fours = words[4:].reshape(-1, 4, 2).transpose(0, 2, 1)
+    return np.concatenate([words[:4], fours.reshape(-1)])
 
 
 def _requantization(op: IntegerConv2d | IntegerLinear) -> Structure:

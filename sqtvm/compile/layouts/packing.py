@@ -20,7 +20,7 @@ def padded_quads(depth: int, weight_bits: int) -> int:
 
 
 def pack_channel_pairs(weight: Int8Array, weight_bits: int) -> NDArray[np.uint8]:
-    """dot2x2.h's layout: int8 [out_channels, depth] to uint8, channels in pairs."""
+    """tile3x2.h's layout: int8 [out_channels, depth] to uint8, channels in pairs."""
     quads = padded_quads(weight.shape[1], weight_bits)
     padded = _padded(weight, 2, quads)
     if weight_bits == 8:

@@ -28,7 +28,7 @@ def head(source: TensorQuantization, output: TensorQuantization, clip: OutputRan
 def weighted_parameters(
     layer: IntegerLayer, source: TensorQuantization, multiple: int
 ) -> Int32Array:
-    """The head, then (bias, multiplier) a channel, padded to a multiple of channels.
+    """The head, then int32 (bias, multiplier) a channel, padded to a multiple of channels.
 
     The biases have taken in the input's zero point, so that kernels multiply raw activations and
     padding has the value of the zero point.

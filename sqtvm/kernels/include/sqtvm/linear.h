@@ -3,7 +3,7 @@
  * Packed weights of four features, a quad at a time (offset-binary below 8 bits):
  *
  *   8 bits: 4 words, one a feature, bytes k0 k1 k2 k3
- *   4 bits: 2 words, features 0 1 and 2 3, each as a quad of dot2x2.h
+ *   4 bits: 2 words, features 0 1 and 2 3, each as a quad of tile3x2.h
  *   2 bits: 1 word, lane n of 2 bits at 2n and 16 + 2n: f0k0 f0k1 f1k0 f1k1 f2k0 ... beside
  *           f0k2 f0k3 ...
  */
@@ -20,47 +20,59 @@ typedef struct {
   int32_t weight_bits;
 } sqtvm_linear_shape;
 
+/* All of it words: the assembly finds them by their place. offset: what the offset of weights
+ * below 8 bits adds to every feature, 0 at 8 bits; features: those still to come. */
 typedef struct {
-  int32_t f0;
-  int32_t f1;
-  int32_t f2;
-  int32_t f3;
+  const uint8_t *weights;
+  const int16_t *quads;
+  const int16_t *quads_end;
+  const int32_t *features_parameters;
+  int8_t *y;
+  int32_t features;
+  int32_t offset;
+  int32_t zero_point;
+  int32_t low;
+  int32_t high;
+  int32_t left_shift;
 } sqtvm_features;
 
-SQTVM_INLINE const uint8_t *sqtvm_dot1x4_portable(const int16_t *quads, const uint8_t *weights,
-                                                  int32_t count, int32_t bits,
-                                                  sqtvm_features *sums) {
-  int32_t total[4] = {sums->f0, sums->f1, sums->f2, sums->f3};
-  for (int32_t quad = 0; quad < count; ++quad) {
+SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
+                                          sqtvm_requantization requantization) {
+  const sqtvm_parameters head = {0, features.zero_point, features.low, features.high};
+  for (; features.features > 0; features.features -= 4) {
     for (int32_t feature = 0; feature < 4; ++feature) {
-      int32_t lane[4];
-      if (bits == 8) {
-        const int8_t *bytes = (const int8_t *)weights + 4 * feature;
-        lane[0] = bytes[0];
-        lane[1] = bytes[2];
-        lane[2] = bytes[1];
-        lane[3] = bytes[3];
-      } else {
-        const uint32_t mask = (1U << bits) - 1U;
-        const uint32_t word = sqtvm_load_word(bits == 4 ? weights + 4 * (feature / 2) : weights);
-        const uint32_t first = bits == 4 ? 8U * ((uint32_t)feature & 1U) : 4U * (uint32_t)feature;
-        lane[0] = (int32_t)((word >> first) & mask);
-        lane[1] = (int32_t)((word >> (first + 16U)) & mask);
-        lane[2] = (int32_t)((word >> (first + (uint32_t)bits)) & mask);
-        lane[3] = (int32_t)((word >> (first + (uint32_t)bits + 16U)) & mask);
+      int32_t total = features.features_parameters[feature] + features.offset;
+      const uint8_t *weights = features.weights;
+      for (const int16_t *quad = features.quads; quad != features.quads_end; quad += 4) {
+        int32_t lane[4];
+        if (bits == 8) {
+          const int8_t *bytes = (const int8_t *)weights + 4 * feature;
+          lane[0] = bytes[0];
+          lane[1] = bytes[2];
+          lane[2] = bytes[1];
+          lane[3] = bytes[3];
+        } else {
+          const uint32_t mask = (1U << bits) - 1U;
+          const uint32_t word = sqtvm_load_word(bits == 4 ? weights + 4 * (feature / 2) : weights);
+          const uint32_t first =
+              bits == 4 ? 8U * ((uint32_t)feature & 1U) : 4U * (uint32_t)feature;
+          lane[0] = (int32_t)((word >> first) & mask);
+          lane[1] = (int32_t)((word >> (first + 16U)) & mask);
+          lane[2] = (int32_t)((word >> (first + (uint32_t)bits)) & mask);
+          lane[3] = (int32_t)((word >> (first + (uint32_t)bits + 16U)) & mask);
+        }
+        total += lane[0] * quad[0] + lane[1] * quad[1] + lane[2] * quad[2] + lane[3] * quad[3];
+        weights += 2 * bits;
       }
-      for (int32_t i = 0; i < 4; ++i) {
-        total[feature] += lane[i] * quads[i];
+      if (feature < features.features) {
+        features.y[feature] = sqtvm_requantize(total, features.features_parameters[4 + feature],
+                                               &head, requantization);
       }
     }
-    weights += 2 * bits;
-    quads += 4;
+    features.weights += (features.quads_end - features.quads) / 4 * (2 * bits);
+    features.features_parameters += 8;
+    features.y += 4;
   }
-  sums->f0 = total[0];
-  sums->f1 = total[1];
-  sums->f2 = total[2];
-  sums->f3 = total[3];
-  return weights;
 }
 
 #if SQTVM_DSP
@@ -102,97 +114,171 @@ SQTVM_INLINE const uint8_t *sqtvm_dot1x4_portable(const int16_t *quads, const ui
   SQTVM_DOT1X4_LANES("r4", ", lsr #8", "10", "r10")  \
   SQTVM_DOT1X4_LANES("r4", ", lsr #12", "14", "r11")
 
-/* As dot2x2.h's: r8 to r11 are the four features, lr counts, r7 is the mask below 8 bits. */
-#define SQTVM_DOT1X4_FUNCTION(name, mask_low, body)                                             \
-  __attribute__((naked, noinline, unused)) static const uint8_t *name(                          \
-      __attribute__((unused)) const int16_t *quads,                                             \
-      __attribute__((unused)) const uint8_t *weights, __attribute__((unused)) int32_t count,    \
-      __attribute__((unused)) sqtvm_features *sums) {                                           \
-    __asm__ volatile("push {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                  \
-                     "ldmia r3, {r8, r9, r10, r11}\n\t"                                        \
-                     mask_low                                                                   \
-                     "lsrs lr, r2, #2\n\t"                                                     \
-                     "beq 2f\n"                                                                 \
-                     "1:\n\t" body body body body                                              \
-                     "subs lr, lr, #1\n\t"                                                     \
-                     "bne 1b\n"                                                                 \
-                     "2:\n\t"                                                                  \
-                     "ldr r2, [sp]\n\t"                                                        \
-                     "ands lr, r2, #3\n\t"                                                     \
-                     "beq 4f\n"                                                                 \
-                     "3:\n\t" body                                                             \
-                     "subs lr, lr, #1\n\t"                                                     \
-                     "bne 3b\n"                                                                 \
+#define SQTVM_FEATURES_SCALE        \
+  "smmlar r8, r8, r2, r6\n\t"       \
+  "smmlar r9, r9, r3, r6\n\t"       \
+  "smmlar r10, r10, r4, r6\n\t"     \
+  "smmlar r11, r11, r5, r6\n\t"
+
+#define SQTVM_FEATURES_REQUANTIZE   \
+  SQTVM_FEATURES_SCALE              \
+  "ssat r8, #8, r8\n\t"             \
+  "ssat r9, #8, r9\n\t"             \
+  "ssat r10, #8, r10\n\t"           \
+  "ssat r11, #8, r11\n\t"
+
+#define SQTVM_FEATURES_CLIP(value)  \
+  "cmp " value ", r2\n\t"           \
+  "it lt\n\t"                      \
+  "movlt " value ", r2\n\t"         \
+  "cmp " value ", r3\n\t"           \
+  "it gt\n\t"                      \
+  "movgt " value ", r3\n\t"
+
+/* Any shift and any clip. */
+#define SQTVM_FEATURES_REQUANTIZE_ANY                                      \
+  "ldr r0, [sp, #40]\n\t"                                                 \
+  "lsl r8, r8, r0\n\t"                                                    \
+  "lsl r9, r9, r0\n\t"                                                    \
+  "lsl r10, r10, r0\n\t"                                                  \
+  "lsl r11, r11, r0\n\t" SQTVM_FEATURES_SCALE                             \
+  "ldrd r2, r3, [sp, #32]\n\t" SQTVM_FEATURES_CLIP("r8")                  \
+  SQTVM_FEATURES_CLIP("r9") SQTVM_FEATURES_CLIP("r10") SQTVM_FEATURES_CLIP("r11")
+
+/* The whole loop over features is one function a width, as tile3x2.h's over channels: r8 to r11
+ * are four features, r7 is the mask below 8 bits, and the rest stands at sp. */
+#define SQTVM_FEATURES_FUNCTION(name, mask, offset, turn, requantize)                           \
+  __attribute__((naked, noinline, unused)) static void name(                                    \
+      __attribute__((unused)) const sqtvm_features *features) {                                 \
+    __asm__ volatile("push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                          \
+                     "sub sp, sp, #44\n\t"                                                     \
+                     "mov r12, sp\n\t"                                                         \
+                     "ldmia r0!, {r1, r2, r3, r4, r5, r6, r7, r8}\n\t"                         \
+                     "stmia r12!, {r1, r2, r3, r4, r5, r6, r7, r8}\n\t"                        \
+                     "ldmia r0, {r2, r3, r4}\n\t"                                              \
+                     "stmia r12, {r2, r3, r4}\n"                                               \
+                     "0:\n\t"                                                                  \
+                     "ldr lr, [sp, #12]\n\t"                                                   \
+                     "ldmia lr!, {r8, r9, r10, r11}\n\t"                                       \
+                     "str lr, [sp, #12]\n\t" offset mask                                       \
+                     "ldrd r0, lr, [sp, #4]\n\t"                                               \
+                     "sub r2, lr, r0\n\t"                                                       \
+                     "ands r2, r2, #24\n\t"                                                     \
+                     "beq 1f\n\t"                                                               \
+                     "cmp r2, #16\n\t"                                                          \
+                     "blt 2f\n\t"                                                               \
+                     "beq 3f\n\t"                                                               \
+                     "b 5f\n"                                                                   \
+                     "1:\n\t" turn                                                             \
+                     "5:\n\t" turn                                                             \
+                     "3:\n\t" turn                                                             \
+                     "2:\n\t" turn                                                             \
+                     "cmp r0, lr\n\t"                                                          \
+                     "bne 1b\n\t"                                                              \
+                     "ldr lr, [sp, #12]\n\t"                                                   \
+                     "ldmia lr!, {r2, r3, r4, r5}\n\t"                                         \
+                     "str lr, [sp, #12]\n\t"                                                   \
+                     "ldr r6, [sp, #28]\n\t" requantize                                        \
+                     "ldrd r0, r2, [sp, #16]\n\t"                                              \
+                     "strb r8, [r0]\n\t"                                                       \
+                     "cmp r2, #4\n\t"                                                          \
+                     "blt 4f\n\t"                                                              \
+                     "strb r9, [r0, #1]\n\t"                                                   \
+                     "strb r10, [r0, #2]\n\t"                                                  \
+                     "strb r11, [r0, #3]\n\t"                                                  \
+                     "add r0, r0, #4\n\t"                                                      \
+                     "subs r2, r2, #4\n\t"                                                     \
+                     "strd r0, r2, [sp, #16]\n\t"                                              \
+                     "bne 0b\n\t"                                                              \
+                     "b 8f\n"                                                                  \
                      "4:\n\t"                                                                  \
-                     "ldr r3, [sp, #4]\n\t"                                                    \
-                     "stmia r3, {r8, r9, r10, r11}\n\t"                                        \
-                     "mov r0, r1\n\t"                                                          \
-                     "add sp, sp, #8\n\t"                                                      \
+                     "cmp r2, #2\n\t"                                                          \
+                     "blt 8f\n\t"                                                              \
+                     "strb r9, [r0, #1]\n\t"                                                   \
+                     "beq 8f\n\t"                                                              \
+                     "strb r10, [r0, #2]\n"                                                    \
+                     "8:\n\t"                                                                  \
+                     "add sp, sp, #44\n\t"                                                     \
                      "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t");                         \
   }
 
-SQTVM_DOT1X4_FUNCTION(sqtvm_dot1x4_w8, "", SQTVM_DOT1X4_QUAD8)
-SQTVM_DOT1X4_FUNCTION(sqtvm_dot1x4_w4, "mov r7, #0x000F000F\n\t", SQTVM_DOT1X4_QUAD4)
-SQTVM_DOT1X4_FUNCTION(sqtvm_dot1x4_w2, "mov r7, #0x00030003\n\t", SQTVM_DOT1X4_QUAD2)
+#define SQTVM_FEATURES_OFFSET       \
+  "ldr r2, [sp, #24]\n\t"           \
+  "add r8, r8, r2\n\t"              \
+  "add r9, r9, r2\n\t"              \
+  "add r10, r10, r2\n\t"            \
+  "add r11, r11, r2\n\t"
+
+#define SQTVM_FEATURES_FUNCTIONS(width, mask, offset, turn)                                      \
+  SQTVM_FEATURES_FUNCTION(sqtvm_features_w##width, mask, offset, turn,                           \
+                          SQTVM_FEATURES_REQUANTIZE)                                             \
+  SQTVM_FEATURES_FUNCTION(sqtvm_features_any_w##width, mask, offset, turn,                       \
+                          SQTVM_FEATURES_REQUANTIZE_ANY)
+
+SQTVM_FEATURES_FUNCTIONS(8, "", "", SQTVM_DOT1X4_QUAD8)
+SQTVM_FEATURES_FUNCTIONS(4, "mov r7, #0x000F000F\n\t", SQTVM_FEATURES_OFFSET,
+                         SQTVM_DOT1X4_QUAD4)
+SQTVM_FEATURES_FUNCTIONS(2, "mov r7, #0x00030003\n\t", SQTVM_FEATURES_OFFSET,
+                         SQTVM_DOT1X4_QUAD2)
+
+#define SQTVM_FEATURES_CALL(width)        \
+  if (any) {                              \
+    sqtvm_features_any_w##width(features); \
+  } else {                                \
+    sqtvm_features_w##width(features);     \
+  }
 
 #endif
 
-/* Adds the products of `count` quads to four features; returns the next four's weights. */
-SQTVM_INLINE const uint8_t *sqtvm_dot1x4(const int16_t *quads, const uint8_t *weights,
-                                         int32_t count, int32_t bits, sqtvm_features *sums) {
+/* y = requantize(bias + offset + quads times weights), for every feature. */
+SQTVM_INLINE void sqtvm_all_features(const sqtvm_features *features, int32_t bits,
+                                     sqtvm_requantization requantization) {
 #if SQTVM_DSP
+  const int32_t any = requantization.clips || requantization.left_shift;
   if ((SQTVM_LINEAR_BITS & 8) && bits == 8) {
-    return sqtvm_dot1x4_w8(quads, weights, count, sums);
+    SQTVM_FEATURES_CALL(8)
   }
   if ((SQTVM_LINEAR_BITS & 4) && bits == 4) {
-    return sqtvm_dot1x4_w4(quads, weights, count, sums);
+    SQTVM_FEATURES_CALL(4)
   }
-#if SQTVM_LINEAR_BITS & 2
-  return sqtvm_dot1x4_w2(quads, weights, count, sums);
+  if ((SQTVM_LINEAR_BITS & 2) && bits == 2) {
+    SQTVM_FEATURES_CALL(2)
+  }
 #else
-  return weights;
-#endif
-#else
-  return sqtvm_dot1x4_portable(quads, weights, count, bits, sums);
+  sqtvm_features_portable(*features, bits, requantization);
 #endif
 }
 
-/* x: int8 [in_features]; weights: features in fours, missing ones zero; parameters: as conv2d's,
- * a multiple of four channels; scratch: 8 bytes a quad. */
+/* x: int8 [in_features]; weights: features in fours, missing ones zero; parameters:
+ * sqtvm_parameters, then four biases and four multipliers for every four features; scratch:
+ * 8 bytes a quad. */
 SQTVM_INLINE void sqtvm_linear(const int8_t *x, const uint8_t *weights, const int32_t *parameters,
                                int8_t *y, uint8_t *scratch, const sqtvm_linear_shape shape,
                                const sqtvm_requantization requantization) {
   const sqtvm_parameters head = sqtvm_head(parameters);
   int16_t *quads = (int16_t *)(void *)scratch;
-  const int32_t whole = shape.in_features / 4 * 4;
-  if (shape.in_features != shape.quads * 4) {
-    memset(quads, 0, (uint32_t)shape.quads * 8U);
-  }
-  int32_t sum = sqtvm_expand_quads(x, whole, quads, 4, shape.weight_bits < 8, 0);
-  for (int32_t k = whole; k < shape.in_features; ++k) {
-    quads[sqtvm_quad_index(k, 4)] = x[k];
-    sum += x[k];
-  }
-  const int32_t offset =
-      shape.weight_bits < 8 ? -sum * (1 << (shape.weight_bits - 1)) : 0;
-  const sqtvm_channel *channel = sqtvm_channels(parameters);
-  for (int32_t feature = 0; feature < shape.out_features; feature += 4) {
-    sqtvm_features sums = {channel[0].bias + offset, channel[1].bias + offset,
-                           channel[2].bias + offset, channel[3].bias + offset};
-    weights = sqtvm_dot1x4(quads, weights, shape.quads, shape.weight_bits, &sums);
-    const int32_t left = shape.out_features % 4 == 0 ? 4 : shape.out_features - feature;
-    y[feature] = sqtvm_requantize(sums.f0, channel[0].multiplier, &head, requantization);
-    if (left > 1) {
-      y[feature + 1] = sqtvm_requantize(sums.f1, channel[1].multiplier, &head, requantization);
+  const int32_t whole = shape.in_features & ~3;
+  const int32_t needs_sum = shape.weight_bits < 8;
+  int32_t sum = sqtvm_expand_quads(x, whole, quads, needs_sum);
+  if (whole != shape.in_features) {
+    int8_t rest[4] = {0, 0, 0, 0};
+    for (int32_t k = whole; k < shape.in_features; ++k) {
+      rest[k - whole] = x[k];
     }
-    if (left > 2) {
-      y[feature + 2] = sqtvm_requantize(sums.f2, channel[2].multiplier, &head, requantization);
-    }
-    if (left > 3) {
-      y[feature + 3] = sqtvm_requantize(sums.f3, channel[3].multiplier, &head, requantization);
-    }
-    channel += 4;
+    sum += sqtvm_expand_quads(rest, 4, quads + whole, needs_sum);
   }
+  const sqtvm_features features = {weights,
+                                   quads,
+                                   quads + shape.quads * 4,
+                                   parameters + 4,
+                                   y,
+                                   shape.out_features,
+                                   needs_sum ? -sum * (1 << (shape.weight_bits - 1)) : 0,
+                                   head.output_zero_point,
+                                   head.low,
+                                   head.high,
+                                   requantization.left_shift};
+  sqtvm_all_features(&features, shape.weight_bits, requantization);
 }
 
 #endif
