@@ -8,7 +8,8 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -51,11 +52,53 @@ class InstructionCount:
 
 
 @dataclass(frozen=True)
+class LineFills:
+    """How often a line of a cache was filled: code, constants from flash, data from RAM."""
+
+    code: int = 0
+    flash: int = 0
+    ram: int = 0
+
+    def __add__(self, other: LineFills) -> LineFills:
+        return LineFills(self.code + other.code, self.flash + other.flash, self.ram + other.ram)
+
+
+@dataclass(frozen=True)
+class CachedMemory:
+    """First-level caches of 32-byte lines, and what lies behind them.
+
+    code_cache, data_cache: ways and sets; flash, ram: first address and the one after the last,
+    as the emulated machine has them; no ram where none is cached.
+    """
+
+    code_cache: tuple[int, int]
+    data_cache: tuple[int, int]
+    flash: tuple[int, int]
+    ram: tuple[int, int] | None = None
+
+    def arguments(self) -> tuple[str, ...]:
+        """As the plugin takes them."""
+        pairs = {
+            "code_cache": self.code_cache,
+            "data_cache": self.data_cache,
+            "flash": self.flash,
+            "ram": self.ram,
+        }
+        return tuple(
+            f"{name}={pair[0]:x}:{pair[1]:x}" for name, pair in pairs.items() if pair is not None
+        )
+
+
+@dataclass(frozen=True)
 class InferenceCounts:
-    """Every instruction of one inference, by segment and address; layers: how many there were."""
+    """Every instruction of one inference, by segment and address.
+
+    layers: how many there were; fills: of the caches by segment, empty where none was followed.
+    """
 
     counts: tuple[InstructionCount, ...]
     layers: int
+    fills: Mapping[int, LineFills] = field(default_factory=dict)
 
     @property
     def instructions(self) -> int:
@@ -65,14 +108,20 @@ class InferenceCounts:
         return tuple(count for count in self.counts if count.segment == number)
 
 
-def arguments(library: Path, table: Path, markers: Markers) -> list[str]:
-    """What QEMU is told so that it loads the plugin and the plugin writes ``table``."""
+def arguments(
+    library: Path, table: Path, markers: Markers, memory: CachedMemory | None = None
+) -> list[str]:
+    """What QEMU is told so that it loads the plugin and the plugin writes ``table``.
+
+    memory: where caches are to be followed too, which takes about twice the time.
+    """
     options = ",".join(
         (
             f"begin={markers.begin:x}",
             f"end={markers.end:x}",
             f"layer_begin={markers.layer_begin:x}",
             f"layer_end={markers.layer_end:x}",
+            *(() if memory is None else memory.arguments()),
         )
     )
     # QEMU ends an option at a comma; a doubled one stands for itself.
@@ -89,14 +138,19 @@ def read_table(table: Path) -> InferenceCounts:
             "build the firmware's emulated variant again with this version of sqtvm",
         )
     counts = []
+    fills: dict[int, LineFills] = {}
     for line in lines[:-1]:
         segment, address, opcode, executed, jumped = line.split("\t")
+        if segment == "fills":
+            more = LineFills(int(opcode), int(executed), int(jumped))
+            fills[int(address)] = fills.get(int(address), LineFills()) + more
+            continue
         counts.append(
             InstructionCount(
                 int(segment), int(address, 16), bytes.fromhex(opcode), int(executed), int(jumped)
             )
         )
-    return InferenceCounts(tuple(counts), int(lines[-1].split("\t")[1]))
+    return InferenceCounts(tuple(counts), int(lines[-1].split("\t")[1]), fills)
 
 
 def library(qemu: str, cache_folder: Path | None = None) -> Path:

@@ -1,7 +1,9 @@
 """Estimated cycles from exact instruction counts, by named models in ``cycle_models/*.toml``.
 
 An estimate is never a measurement: every model says where its figures are from and how far off
-it may be, and its result is a range with a most likely value in it.
+it may be, and its result is a range with a most likely value in it. A model is a table of classes
+(cores that finish one instruction before the next), or rules of issue (``dual_issue``), and
+beside either what the memory costs.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sqtvm.errors import BoardError
-from sqtvm.measure.counting import InstructionCount
+from sqtvm.measure.counting import InstructionCount, LineFills
 from sqtvm.measure.disassembly import Instruction
+from sqtvm.measure.dual_issue import IssueClass, Stages, block_cycles, blocks
 from sqtvm.measure.instruction_class import Decoded, decode
 
 _LOADS_AND_STORES = ("load", "store", "float_load", "float_store")
@@ -36,20 +40,51 @@ class Span(_Strict):
 
 
 class ClassCycles(Span):
-    """Cycles of one execution: the span, and so many more for each word that is moved."""
+    """Cycles of one execution: the span, and so many more for each word that is moved.
 
+    modes: the span where the access is addressed in that way (``immediate``, ``register`` or
+    ``updated``); source: of the figures.
+    """
+
+    source: str
     per_word: float = 0.0
+    modes: Mapping[str, Span] = Field(default_factory=dict)
+
+
+class DualIssue(_Strict):
+    """mispredicted: cycles lost where a conditional branch went the other way, taken to be as
+    often as its rarer outcome."""
+
+    source: str
+    stages: Stages = Stages()
+    mispredicted: Span
+    classes: Mapping[str, IssueClass]
+
+
+class Memory(_Strict):
+    """What filling a line of a first-level cache costs, in cycles.
+
+    From flash: ``overhead`` of bus and cache, and ``accesses`` of the flash's width, each one
+    cycle and the board's wait states; from RAM: ``ram_fill``. code_ways, data_ways: of the caches.
+    """
+
+    source: str
+    code_ways: Annotated[int, Field(gt=0)]
+    data_ways: Annotated[int, Field(gt=0)]
+    accesses: Annotated[int, Field(gt=0)]
+    overhead: Span
+    ram_fill: Span
 
 
 class CycleModel(_Strict):
     """One core's timing.
 
     name, version: how reports call it; source: of every figure; error: what the estimate may be
-    off by, and from where that is known; rate: cycles an instruction, where no table is
-    published; classes: cycles of each class otherwise; refill: cycles to fill the pipeline
-    after a jump; follows_load: cycles that a load or store saves behind a load that does not
-    give it its address; address_stall: cycles that it loses behind an instruction that computes
-    its address; store_immediate: cycles of a store whose offset is a constant.
+    off by, and from where that is known; check: how to come to that again; classes: cycles of
+    each class; refill: cycles to fill the pipeline after a jump; follows_load: cycles that a load
+    or store saves behind a load that does not give it its address; address_stall: cycles that it
+    loses behind an instruction that computes its address; dual_issue: instead of classes; scale:
+    what the instructions' cycles are multiplied by so that they agree with measured times.
     """
 
     name: str
@@ -57,16 +92,25 @@ class CycleModel(_Strict):
     cores: tuple[str, ...]
     source: str
     error: str
-    rate: Span | None = None
+    check: str
     classes: Mapping[str, ClassCycles] = Field(default_factory=dict)
     refill: Span = Span(low=0, likely=0, high=0)
     follows_load: float = 0.0
     address_stall: float = 0.0
-    store_immediate: float | None = None
+    dual_issue: DualIssue | None = None
+    memory: Memory | None = None
+    scale: Span = Span(low=1, likely=1, high=1)
 
     @property
     def title(self) -> str:
         return f"{self.name} v{self.version}"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        known = self.classes if self.dual_issue is None else self.dual_issue.classes
+        if "alu" not in known:
+            raise ValueError("there is no class alu, which every unknown instruction is of")
+        return self
 
 
 @dataclass(frozen=True)
@@ -80,6 +124,11 @@ class CycleEstimate:
     def __add__(self, other: CycleEstimate) -> CycleEstimate:
         return CycleEstimate(
             self.low + other.low, self.likely + other.likely, self.high + other.high
+        )
+
+    def times(self, factor: Span) -> CycleEstimate:
+        return CycleEstimate(
+            self.low * factor.low, self.likely * factor.likely, self.high * factor.high
         )
 
 
@@ -122,19 +171,78 @@ def estimate(
     model: CycleModel,
     counts: Iterable[InstructionCount],
     instructions: Mapping[int, Instruction],
+    fills: LineFills = LineFills(),
+    wait_states: int = 0,
 ) -> CycleEstimate:
-    """Cycles of what was counted; instructions: the disassembly at each counted address."""
-    ordered = sorted(counts, key=lambda count: (count.segment, count.address))
-    if model.rate is not None:
-        executed = sum(count.executed for count in ordered)
-        rate = model.rate
-        return CycleEstimate(rate.low * executed, rate.likely * executed, rate.high * executed)
+    """Cycles of what was counted.
+
+    instructions: the disassembly at each counted address; fills: of the caches meanwhile;
+    wait_states: of the flash at the board's clock.
+    """
+    by_segment: dict[int, list[InstructionCount]] = {}
+    for count in counts:
+        by_segment.setdefault(count.segment, []).append(count)
+    total = CycleEstimate(0, 0, 0)
+    for segment in by_segment.values():
+        if model.dual_issue is None:
+            total += _by_table(model, segment, instructions)
+        else:
+            total += _by_issue(model, model.dual_issue, segment, instructions)
+    return total.times(model.scale) + _filling(model, fills, wait_states)
+
+
+def _filling(model: CycleModel, fills: LineFills, wait_states: int) -> CycleEstimate:
+    if model.memory is None:
+        return CycleEstimate(0, 0, 0)
+    overhead, ram = model.memory.overhead, model.memory.ram_fill
+    access = model.memory.accesses * (1 + wait_states)
+    lines = fills.code + fills.flash
+    return CycleEstimate(
+        lines * (access + overhead.low) + fills.ram * ram.low,
+        lines * (access + overhead.likely) + fills.ram * ram.likely,
+        lines * (access + overhead.high) + fills.ram * ram.high,
+    )
+
+
+def _by_issue(
+    model: CycleModel,
+    rules: DualIssue,
+    counts: list[InstructionCount],
+    instructions: Mapping[int, Instruction],
+) -> CycleEstimate:
+    best = worst = 0.0
+    for block in blocks(counts, instructions):
+        best += block.executed * block_cycles(block, rules.classes, rules.stages, True)
+        worst += block.executed * block_cycles(block, rules.classes, rules.stages, False)
+    turned = sum(
+        min(count.jumped, count.executed - count.jumped)
+        for count in counts
+        if decode(instructions[count.address]).conditional
+    )
+    jumps = sum(
+        min(count.jumped, count.executed)
+        for count in counts
+        if decode(instructions[count.address]).writes_pc
+    )
+    lost, refill = rules.mispredicted, model.refill
+    return CycleEstimate(
+        best + turned * lost.low + jumps * refill.low,
+        (best + worst) / 2 + turned * lost.likely + jumps * refill.likely,
+        worst + turned * lost.high + jumps * refill.high,
+    )
+
+
+def _by_table(
+    model: CycleModel,
+    counts: list[InstructionCount],
+    instructions: Mapping[int, Instruction],
+) -> CycleEstimate:
     total = CycleEstimate(0, 0, 0)
     previous: InstructionCount | None = None
-    for count in ordered:
+    for count in sorted(counts, key=lambda count: count.address):
         decoded = decode(instructions[count.address])
         total += _own(model, count, decoded)
-        if previous is not None and _adjacent(previous, count):
+        if previous is not None and previous.address + len(previous.opcode) == count.address:
             # However control came here otherwise, so often it fell through from before.
             together = min(max(previous.executed - previous.jumped, 0), count.executed)
             before = decode(instructions[previous.address])
@@ -146,9 +254,7 @@ def estimate(
 
 def _own(model: CycleModel, count: InstructionCount, decoded: Decoded) -> CycleEstimate:
     cycles = model.classes.get(decoded.kind, model.classes["alu"])
-    each = CycleEstimate(cycles.low, cycles.likely, cycles.high)
-    if decoded.kind == "store" and not decoded.indexed and model.store_immediate is not None:
-        each = CycleEstimate(*(model.store_immediate,) * 3)
+    each = cycles.modes.get(decoded.mode, cycles)
     moved = cycles.per_word * decoded.words * count.executed
     refills = min(count.jumped, count.executed) if decoded.writes_pc else 0
     return CycleEstimate(
@@ -156,11 +262,6 @@ def _own(model: CycleModel, count: InstructionCount, decoded: Decoded) -> CycleE
         each.likely * count.executed + moved + model.refill.likely * refills,
         each.high * count.executed + moved + model.refill.high * refills,
     )
-
-
-def _adjacent(previous: InstructionCount, count: InstructionCount) -> bool:
-    end = previous.address + len(previous.opcode)
-    return previous.segment == count.segment and end == count.address
 
 
 def _pair(model: CycleModel, before: Decoded, decoded: Decoded) -> float:
@@ -171,7 +272,8 @@ def _pair(model: CycleModel, before: Decoded, decoded: Decoded) -> float:
     depends = before.result is not None and before.result in decoded.address
     if before.kind == "load":
         pipelined = single and not depends
-        cheap = decoded.kind == "store" and not decoded.indexed
+        store = model.classes.get("store")
+        cheap = decoded.kind == "store" and store is not None and decoded.mode in store.modes
         return -model.follows_load if pipelined and not cheap else 0.0
     computes = before.kind not in (*_LOADS_AND_STORES, *_BLOCKS) and not before.writes_pc
     return model.address_stall if computes and depends else 0.0

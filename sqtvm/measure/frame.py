@@ -9,7 +9,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_PAYLOAD = 1024
 SYNC = b"\xa5\x5a"
 _HEADER = struct.Struct("<2sBBHH")

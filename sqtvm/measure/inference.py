@@ -83,11 +83,13 @@ def _run_all(
     outputs, results, profiles = [], [], []
     counts = None
     for number, x in enumerate(inputs):
-        y, result = session.infer(x)
+        if number < profiled:
+            y, result, profile = session.infer_profiled(x)
+            profiles.append(profile)
+        else:
+            y, result = session.infer(x)
         outputs.append(y)
         results.append(result)
-        if number < profiled:
-            profiles.append(session.read_profile())
         if number == 0 and table is not None:
             counts = counting.read_table(table)
         if on_progress is not None:

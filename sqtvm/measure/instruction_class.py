@@ -40,6 +40,7 @@ _RULES = (
 )
 _REGISTER = re.compile(r"\b(r\d+|s[lbp]|fp|ip|lr|pc|[sd]\d+)\b")
 _RANGE = re.compile(r"\b([rsd])(\d+)-\1(\d+)\b")
+_CONDITIONAL = re.compile(r"cbn?z|b(eq|ne|cs|cc|hs|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)$")
 _NO_RESULT = ("cmp", "cmn", "tst", "teq", "it", "nop", "b", "cb")
 
 
@@ -47,15 +48,17 @@ _NO_RESULT = ("cmp", "cmn", "tst", "teq", "it", "nop", "b", "cb")
 class Decoded:
     """kind: the class; words: 32-bit words that a multiple or floating-point transfer moves;
     result: the register that a load or a data-processing instruction writes; address: the
-    registers from which a load or store forms its address; indexed: the address takes a
-    register as its offset; writes_pc: the instruction ends in a jump."""
+    registers from which a load or store forms its address; mode: how, ``immediate`` (a base and a
+    constant), ``register`` (the offset is one) or ``updated`` (the base moves on), empty where
+    there is no address; writes_pc: the instruction ends in a jump, conditional: or does not."""
 
     kind: str
     words: int
     result: str | None
     address: frozenset[str]
-    indexed: bool
+    mode: str
     writes_pc: bool
+    conditional: bool
 
 
 @cache
@@ -73,23 +76,32 @@ def decode(instruction: Instruction) -> Decoded:
         words=_words(kind, operands),
         result=names[0] if names and not mnemonic.startswith(_NO_RESULT) else None,
         address=address,
-        indexed=len(address) > 1,
+        mode=_mode(operands, bracket, len(address)),
         writes_pc=_writes_pc(kind, operands, names),
+        conditional=kind == "branch" and _CONDITIONAL.match(mnemonic) is not None,
     )
+
+
+def _mode(operands: str, bracket: re.Match[str] | None, registers: int) -> str:
+    if bracket is None:
+        return ""
+    if operands.endswith("!") or operands[bracket.end() :].strip(" ,"):
+        return "updated"
+    return "register" if registers > 1 else "immediate"
 
 
 def _words(kind: str, operands: str) -> int:
     if not kind.endswith(("_multiple", "float_load", "float_store")):
         return 1
-    if "multiple" in kind:
-        listed = re.search(r"\{([^}]*)\}", operands)
-        registers = _expand(listed.group(1)) if listed else []
-    else:
-        registers = _REGISTER.findall(operands)[:1]
+    listed = "multiple" in kind
+    registers = register_list(operands) if listed else _REGISTER.findall(operands)[:1]
     return sum(2 if name[0] == "d" else 1 for name in registers)
 
 
-def _expand(listed: str) -> list[str]:
+def register_list(operands: str) -> list[str]:
+    """The registers between braces, ranges written out; none where there are no braces."""
+    braces = re.search(r"\{([^}]*)\}", operands)
+    listed = braces.group(1) if braces else ""
     names = _REGISTER.findall(_RANGE.sub("", listed))
     for letter, first, last in _RANGE.findall(listed):
         names += [f"{letter}{number}" for number in range(int(first), int(last) + 1)]

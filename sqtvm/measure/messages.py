@@ -37,6 +37,7 @@ class Refusal(enum.IntEnum):
     RANGE = 3
     NO_INPUT = 4
     NO_OUTPUT = 5
+    OTHER_INPUT = 6
 
 
 @dataclass(frozen=True)

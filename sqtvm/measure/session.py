@@ -6,43 +6,33 @@ a remote port (``rfc2217://...``).
 
 from __future__ import annotations
 
-import secrets
 import struct
-import time
+import zlib
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
-import serial
 from numpy.typing import NDArray
 
 from sqtvm.errors import MeasurementError
 from sqtvm.measure import messages
-from sqtvm.measure.frame import MAX_FRAME_BYTES, PROTOCOL_VERSION, Frame, FrameParser, encode
+from sqtvm.measure.exchange import Exchange, PortReturnedError, RequestRefusedError
+from sqtvm.measure.frame import PROTOCOL_VERSION
+from sqtvm.measure.line import DEFAULT_BAUD, Line
 from sqtvm.measure.messages import Identity, ProfileEntry, Refusal, Request, RunResult
 
-DEFAULT_BAUD = 115200
 # A whole frame takes 90 ms at 115200 baud; the rest is the operating system's and the adapter's.
 _ANSWER_SECONDS = 5.0
-_RESEND_SECONDS = 0.4
-_RESEND_RUN_SECONDS = 2.0
-_RESEND_LONGEST_SECONDS = 8.0
-_INFERENCE_TRIES = 3
+_RUN_SECONDS = 60.0
+_INFERENCE_TRIES = 5
+_LOST_STATE = (Refusal.NO_INPUT, Refusal.NO_OUTPUT, Refusal.RANGE, Refusal.OTHER_INPUT)
 
-
-class RequestRefusedError(MeasurementError):
-    """The firmware understood the request and did not carry it out."""
-
-    def __init__(self, request: Request, reason: Refusal) -> None:
-        super().__init__(
-            f"the target refused '{request.name.lower()}': {reason.name.lower().replace('_', ' ')}",
-            "build and flash the firmware again with this version of sqtvm",
-        )
-        self.reason = reason
+_T = TypeVar("_T")
 
 
 class Session:
-    """Requests to one target, each repeated until it is answered or its time is over.
+    """Requests to one target.
 
     Every method raises MeasurementError where the target does not answer within ``timeout``
     seconds (``run_timeout`` for an inference), where the port vanishes, or where the answer makes
@@ -54,17 +44,14 @@ class Session:
         address: str,
         baudrate: int = DEFAULT_BAUD,
         timeout: float = _ANSWER_SECONDS,
-        run_timeout: float = 60.0,
+        run_timeout: float = _RUN_SECONDS,
     ) -> None:
         self.address = address
         self._timeout = timeout
         self._run_timeout = run_timeout
-        self._parser = FrameParser()
         self._identity: Identity | None = None
-        # A number that an earlier session is unlikely to have ended with: the firmware answers
-        # a repeated number from memory.
-        self._sequence = secrets.randbelow(1 << 16)
-        self._port = _open(address, baudrate)
+        self._input_crc = 0
+        self._exchange = Exchange(Line(address, baudrate))
 
     def __enter__(self) -> Session:
         return self
@@ -78,7 +65,7 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        self._port.close()
+        self._exchange.close()
 
     def identify(self, archive_sha256: str | None = None) -> Identity:
         """The handshake; with ``archive_sha256`` (hexadecimal) also that it is that firmware."""
@@ -103,6 +90,7 @@ class Session:
         """x: int8, of any shape with as many elements as the network's input has bytes."""
         identity = self._known()
         data = np.ascontiguousarray(x, np.int8).tobytes()
+        self._input_crc = zlib.crc32(data)
         if len(data) != identity.input_bytes:
             raise MeasurementError(
                 f"an input of {len(data)} bytes was given, the firmware takes "
@@ -115,8 +103,11 @@ class Session:
             self._request(Request.WRITE_INPUT, payload, self._timeout)
 
     def run(self) -> RunResult:
-        """One inference on the input that was written; an input serves for one run."""
-        status, result = messages.decode_run(self._request(Request.RUN, b"", self._run_timeout))
+        """One inference on the input that was written, which the firmware compares by its
+        CRC-32; an input serves for one run."""
+        payload = struct.pack("<I", self._input_crc)
+        answer = self._request(Request.RUN, payload, self._run_timeout)
+        status, result = messages.decode_run(answer)
         if status != 0:
             raise MeasurementError(
                 f"the network ended with status {status} on {self.address}",
@@ -149,21 +140,44 @@ class Session:
 
     def infer(self, x: NDArray[np.int8]) -> tuple[NDArray[np.int8], RunResult]:
         """Write, run, read; begun anew where the target was reset in the middle."""
-        for last_try in (False,) * (_INFERENCE_TRIES - 1) + (True,):
-            try:
-                self.write_input(x)
-                result = self.run()
-                return self.read_output(), result
-            except RequestRefusedError as error:
-                if last_try or error.reason not in _LOST_STATE:
-                    raise
-                self.identify(self._known().archive_sha256)
-        raise AssertionError("the last try returns or raises")
+        return self._begun_anew(lambda: self._infer(x))
+
+    def infer_profiled(
+        self, x: NDArray[np.int8]
+    ) -> tuple[NDArray[np.int8], RunResult, tuple[ProfileEntry, ...]]:
+        """As ``infer``, and the profile of that very run."""
+        return self._begun_anew(lambda: (*self._infer(x), self.read_profile()))
 
     def reset(self) -> None:
         """Restart the target and wait until it answers again."""
         self._request(Request.RESET, b"", self._timeout)
         self.identify(self._identity.archive_sha256 if self._identity else None)
+
+    def _infer(self, x: NDArray[np.int8]) -> tuple[NDArray[np.int8], RunResult]:
+        self.write_input(x)
+        result = self.run()
+        return self.read_output(), result
+
+    def _begun_anew(self, steps: Callable[[], _T]) -> _T:
+        for _ in range(_INFERENCE_TRIES - 1):
+            try:
+                return steps()
+            except PortReturnedError:
+                pass
+            except RequestRefusedError as error:
+                if error.reason not in _LOST_STATE:
+                    raise
+            self.identify(self._known().archive_sha256)
+        try:
+            return steps()
+        except RequestRefusedError as error:
+            fault = self._exchange.fault()
+            if not fault:
+                raise
+            raise MeasurementError(
+                f"the firmware at {self.address} faulted again and again: {fault}",
+                "the address of pc is in build/*/firmware.map; report the model",
+            ) from error
 
     def _known(self) -> Identity:
         return self._identity if self._identity is not None else self.identify()
@@ -176,64 +190,4 @@ class Session:
         return part
 
     def _request(self, request: Request, payload: bytes, timeout: float) -> bytes:
-        self._sequence = (self._sequence + 1) % (1 << 16)
-        frame = encode(Frame(request, self._sequence, payload))
-        end = time.monotonic() + timeout
-        pause = _RESEND_RUN_SECONDS if request is Request.RUN else _RESEND_SECONDS
-        prefix = b""
-        try:
-            while time.monotonic() < end:
-                self._port.write(prefix + frame)
-                answer = self._await(request, min(end, time.monotonic() + pause))
-                if answer is not None:
-                    return answer
-                pause = min(2 * pause, _RESEND_LONGEST_SECONDS)
-                # Whatever half a frame the target may still be waiting on ends with these.
-                prefix = bytes(MAX_FRAME_BYTES)
-        except (serial.SerialException, OSError) as error:
-            raise MeasurementError(
-                f"the serial port {self.address} vanished during '{request.name.lower()}': {error}",
-                "check the cable and the board's power, then measure again",
-            ) from error
-        raise MeasurementError(
-            f"no answer to '{request.name.lower()}' from {self.address} in {timeout:g} s",
-            "check that the board runs sqtvm's firmware, and the port and its baud rate",
-        )
-
-    def _await(self, request: Request, end: float) -> bytes | None:
-        while (remaining := end - time.monotonic()) > 0:
-            self._port.timeout = remaining
-            for frame in self._parser.feed(self._port.read(self._parser.missing())):
-                answer = self._match(request, frame)
-                if answer is not None:
-                    return answer
-        for frame in self._parser.expire():
-            answer = self._match(request, frame)
-            if answer is not None:
-                return answer
-        return None
-
-    def _match(self, request: Request, frame: Frame) -> bytes | None:
-        if frame.sequence != self._sequence:
-            return None
-        if frame.type == request | messages.ANSWER_FLAG:
-            return frame.payload
-        if frame.type == messages.REFUSED and len(frame.payload) == 2:
-            refused, reason = frame.payload
-            if refused == request and reason in list(Refusal):
-                raise RequestRefusedError(request, Refusal(reason))
-        return None
-
-
-_LOST_STATE = (Refusal.NO_INPUT, Refusal.NO_OUTPUT, Refusal.RANGE)
-
-
-def _open(address: str, baudrate: int) -> Any:
-    try:
-        return serial.serial_for_url(address, baudrate=baudrate, write_timeout=_ANSWER_SECONDS)
-    except (serial.SerialException, OSError, ValueError) as error:
-        raise MeasurementError(
-            f"the serial port {address} cannot be opened: {error}",
-            "list the ports with 'python -m serial.tools.list_ports'; on Linux the user needs "
-            "to be in the group dialout",
-        ) from error
+        return self._exchange.request(request, payload, timeout)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sqtvm.errors import MeasurementError
-from sqtvm.measure.session import DEFAULT_BAUD
+from sqtvm.measure.line import DEFAULT_BAUD
 
 _FORMS = "emulator, serial:PORT (as in serial:/dev/ttyACM0, serial:COM3@921600) or none"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -55,13 +56,15 @@ def test_a_fault_is_reported_and_the_core_restarts(
         emulator(name, builder) as running,
         serial.serial_for_url(running.address, timeout=0.1) as line,
     ):
-        line.write(encode(Frame(WRITE_INPUT, 1, bytes([0, 0, 0, 0, first, 0, 0, 0, 0, 0]))))
-        line.write(encode(Frame(RUN, 2, b"")))
+        x = bytes([first, 0, 0, 0, 0, 0])
+        crc = zlib.crc32(x).to_bytes(4, "little")
+        line.write(encode(Frame(WRITE_INPUT, 1, bytes(4) + x)))
+        line.write(encode(Frame(RUN, 2, crc)))
         text = read_until(line, b"\r\n", 2)
         assert "sqtvm fault: exception 00000003" in text
         assert told in text
         # It answers anew: input that was written before is gone.
-        line.write(encode(Frame(RUN, 3, b"")))
+        line.write(encode(Frame(RUN, 3, crc)))
         assert FrameParser().feed(read_bytes(line, 14))[0].type == REFUSED
 
 

@@ -18,7 +18,7 @@ frames = st.builds(
 noise = st.lists(
     st.one_of(
         st.binary(max_size=20),
-        st.sampled_from([SYNC, SYNC[:1], SYNC + b"\x01", SYNC + b"\x01\x01\x00\x00\xff\x03"]),
+        st.sampled_from([SYNC, SYNC[:1], SYNC + b"\x02", SYNC + b"\x02\x01\x00\x00\xff\x03"]),
     ),
     max_size=8,
 ).map(b"".join)

@@ -10,6 +10,11 @@
    memory), how often it was executed, how often a jump followed; tab-separated. The last line is
    "end" and the number of layers.
 
+   With `flash=FIRST:END`, `code_cache=WAYS:SETS` and `data_cache=WAYS:SETS` (hexadecimal, and
+   `ram=FIRST:END` for memory that is cached like it) two caches are followed beside it, with
+   lines of 32 bytes, the least recently used one making way. Lines "fills", segment, and how
+   often a line had to be filled with code, with data of the flash, and with data of the RAM.
+
    Counting is by instruction and not by translation block, whose borders depend on the host. An
    instruction that its condition skipped counts as executed: it takes its cycle. */
 
@@ -44,6 +49,10 @@ size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, void (*)(unsigned, void *),
                                             enum qemu_plugin_cb_flags, void *);
+enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_RW = 3 };
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *,
+                                      void (*)(unsigned, uint32_t, uint64_t, void *),
+                                      enum qemu_plugin_cb_flags, enum qemu_plugin_mem_rw, void *);
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, enum qemu_plugin_op,
                                                 void *, uint64_t);
 
@@ -73,7 +82,27 @@ struct count {
     uint64_t jumped;
 };
 
-enum { BUCKETS = 1 << 16, OUTSIDE = -1 };
+struct range {
+    uint64_t first;
+    uint64_t end;
+};
+
+/* tags: by set, the one that was used last in front; 0 is none, because a tag is a line's number
+   and one. */
+struct cache {
+    unsigned ways;
+    unsigned sets;
+    uint64_t *tags;
+};
+
+enum filled { CODE, FLASH_DATA, RAM_DATA, FILLED };
+
+struct fills {
+    int segment;
+    uint64_t lines[FILLED];
+};
+
+enum { BUCKETS = 1 << 16, OUTSIDE = -1, LINE_BYTES = 32 };
 enum marker { BEGIN, END, LAYER_BEGIN, LAYER_END, MARKERS };
 
 static const char *const marker_names[MARKERS] = {"begin", "end", "layer_begin", "layer_end"};
@@ -85,6 +114,14 @@ static struct instruction *instructions[BUCKETS];
 static struct instruction *newest;
 static struct block *blocks[BUCKETS];
 static const struct block *previous_block;
+
+static struct range flash;
+static struct range ram;
+static struct cache code_cache;
+static struct cache data_cache;
+static uint64_t filled_lines[FILLED]; /* since the last time that `collect` ran */
+static struct fills *fills;
+static size_t fills_total;
 
 static struct count *counts;
 static size_t count_total;
@@ -117,9 +154,25 @@ static void add_count(int segment, const struct instruction *instruction)
                                            instruction->jumped};
 }
 
+static void add_fills(int segment)
+{
+    fills = realloc(fills, (fills_total + 1) * sizeof *fills);
+    if (fills == NULL) {
+        fprintf(stderr, "count: out of memory\n");
+        exit(1);
+    }
+    fills[fills_total].segment = segment;
+    memcpy(fills[fills_total].lines, filled_lines, sizeof filled_lines);
+    fills_total++;
+}
+
 /* Moves what was counted since the last call to `segment`, or forgets it. */
 static void collect(int segment, bool keep)
 {
+    if (keep && flash.end != 0) {
+        add_fills(segment);
+    }
+    memset(filled_lines, 0, sizeof filled_lines);
     for (struct instruction *i = newest; i != NULL; i = i->older) {
         if (keep && i->executed != 0) {
             add_count(segment, i);
@@ -177,6 +230,11 @@ static void write_table(void)
             good = fprintf(file, "\t%" PRIu64 "\t%" PRIu64 "\n", counts[i].executed,
                            counts[i].jumped) > 0 && good;
         }
+        for (size_t i = 0; i < fills_total; i++) {
+            good = fprintf(file, "fills\t%d\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\n",
+                           fills[i].segment, fills[i].lines[CODE], fills[i].lines[FLASH_DATA],
+                           fills[i].lines[RAM_DATA]) > 0 && good;
+        }
         good = fprintf(file, "end\t%d\n", layers_begun) > 0 && good;
         good = fclose(file) == 0 && good;
     }
@@ -196,6 +254,7 @@ static void on_marker(unsigned cpu, void *which)
     case BEGIN:
         collect(OUTSIDE, false);
         count_total = 0;
+        fills_total = 0;
         layers_begun = 0;
         in_layer = false;
         counting = true;
@@ -226,6 +285,47 @@ static void on_marker(unsigned cpu, void *which)
     }
 }
 
+static bool within(const struct range *range, uint64_t address)
+{
+    return address >= range->first && address < range->end;
+}
+
+/* Whether the line was there; afterwards it is. */
+static bool touch(struct cache *cache, uint64_t address)
+{
+    const uint64_t tag = address / LINE_BYTES + 1;
+    uint64_t *tags = &cache->tags[(address / LINE_BYTES % cache->sets) * cache->ways];
+    unsigned way = 0;
+    while (way < cache->ways - 1 && tags[way] != tag) {
+        way++;
+    }
+    const bool found = tags[way] == tag;
+    memmove(&tags[1], &tags[0], way * sizeof *tags);
+    tags[0] = tag;
+    return found;
+}
+
+static void on_access(unsigned cpu, uint32_t access, uint64_t address, void *data)
+{
+    (void)cpu;
+    (void)access;
+    (void)data;
+    const bool from_flash = within(&flash, address);
+    if ((from_flash || within(&ram, address)) && !touch(&data_cache, address)) {
+        filled_lines[from_flash ? FLASH_DATA : RAM_DATA]++;
+    }
+}
+
+static void fetch(const struct block *block)
+{
+    for (uint64_t at = block->start - block->start % LINE_BYTES; at < block->end;
+         at += LINE_BYTES) {
+        if (within(&flash, at) && !touch(&code_cache, at)) {
+            filled_lines[CODE]++;
+        }
+    }
+}
+
 /* Blocks follow each other in memory unless the last instruction of the former jumped. */
 static void on_block(unsigned cpu, void *data)
 {
@@ -235,6 +335,9 @@ static void on_block(unsigned cpu, void *data)
         previous_block->last->jumped++;
     }
     previous_block = block;
+    if (code_cache.tags != NULL) {
+        fetch(block);
+    }
 }
 
 static size_t bucket_of(uint64_t address)
@@ -304,6 +407,10 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         }
         qemu_plugin_register_vcpu_insn_exec_inline(translated, QEMU_PLUGIN_INLINE_ADD_U64,
                                                    &at->executed, 1);
+        if (data_cache.tags != NULL) {
+            qemu_plugin_register_vcpu_mem_cb(translated, on_access, QEMU_PLUGIN_CB_NO_REGS,
+                                             QEMU_PLUGIN_MEM_RW, NULL);
+        }
         for (int marker = 0; marker < MARKERS; marker++) {
             if (at->opcode == marker_opcodes[marker]) {
                 qemu_plugin_register_vcpu_insn_exec_cb(translated, on_marker,
@@ -318,6 +425,36 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     }
 }
 
+/* "a:b", both hexadecimal. */
+static bool take_pair(const char *value, uint64_t *first, uint64_t *second)
+{
+    char *colon = NULL;
+    *first = strtoull(value, &colon, 16);
+    if (*colon != ':') {
+        return false;
+    }
+    *second = strtoull(colon + 1, NULL, 16);
+    return true;
+}
+
+static bool take_cache(const char *value, struct cache *cache)
+{
+    uint64_t ways = 0;
+    uint64_t sets = 0;
+    if (!take_pair(value, &ways, &sets) || ways == 0 || sets == 0) {
+        return false;
+    }
+    cache->ways = (unsigned)ways;
+    cache->sets = (unsigned)sets;
+    cache->tags = allocate(ways * sets * sizeof *cache->tags);
+    return true;
+}
+
+static bool is_named(const char *argument, size_t length, const char *name)
+{
+    return strlen(name) == length && strncmp(argument, name, length) == 0;
+}
+
 static bool take_argument(const char *argument)
 {
     const char *value = strchr(argument, '=');
@@ -326,13 +463,24 @@ static bool take_argument(const char *argument)
     }
     const size_t name = (size_t)(value - argument);
     value++;
-    if (name == 3 && strncmp(argument, "out", name) == 0) {
+    if (is_named(argument, name, "out")) {
         out_path = strdup(value);
         return out_path != NULL;
     }
+    if (is_named(argument, name, "flash")) {
+        return take_pair(value, &flash.first, &flash.end);
+    }
+    if (is_named(argument, name, "ram")) {
+        return take_pair(value, &ram.first, &ram.end);
+    }
+    if (is_named(argument, name, "code_cache")) {
+        return take_cache(value, &code_cache);
+    }
+    if (is_named(argument, name, "data_cache")) {
+        return take_cache(value, &data_cache);
+    }
     for (int marker = 0; marker < MARKERS; marker++) {
-        if (strlen(marker_names[marker]) == name &&
-            strncmp(argument, marker_names[marker], name) == 0) {
+        if (is_named(argument, name, marker_names[marker])) {
             marker_opcodes[marker] = (uint32_t)strtoul(value, NULL, 16);
             return marker_opcodes[marker] != 0;
         }

@@ -31,7 +31,8 @@ enum refusal {
     REFUSED_LENGTH = 2,
     REFUSED_RANGE = 3,
     REFUSED_NO_INPUT = 4,
-    REFUSED_NO_OUTPUT = 5
+    REFUSED_NO_OUTPUT = 5,
+    REFUSED_OTHER_INPUT = 6
 };
 
 /* Where sqtvm's counting plugin begins and ends a whole inference; both do nothing. */
@@ -197,10 +198,19 @@ static bool write_input(const uint8_t *payload, uint32_t count, enum refusal *re
     return true;
 }
 
-static bool run(enum refusal *reason)
+static bool run(const uint8_t *payload, uint32_t count, enum refusal *reason)
 {
+    if (count != 4u) {
+        *reason = REFUSED_LENGTH;
+        return false;
+    }
     if (input_filled != NETWORK_INPUT_BYTES) {
         *reason = REFUSED_NO_INPUT;
+        return false;
+    }
+    /* Else a late copy of an older write could pass for the input that is meant. */
+    if (crc32((const uint8_t *)network_input, NETWORK_INPUT_BYTES) != read_u32(payload)) {
+        *reason = REFUSED_OTHER_INPUT;
         return false;
     }
     profile_reset();
@@ -245,6 +255,10 @@ static bool read_profile(const uint8_t *payload, uint32_t count, enum refusal *r
         *reason = REFUSED_LENGTH;
         return false;
     }
+    if (!output_valid) {
+        *reason = REFUSED_NO_OUTPUT;
+        return false;
+    }
     const uint32_t total = profile_count();
     const uint32_t first = read_u16(payload);
     const uint32_t wanted = read_u16(payload + 2);
@@ -278,7 +292,7 @@ static void carry_out(unsigned type, uint16_t sequence, const uint8_t *payload, 
         accepted = write_input(payload, count, &reason);
         break;
     case REQUEST_RUN:
-        accepted = run(&reason);
+        accepted = run(payload, count, &reason);
         break;
     case REQUEST_READ_OUTPUT:
         accepted = read_output(payload, count, &reason);

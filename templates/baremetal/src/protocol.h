@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SQTVM_PROTOCOL_VERSION 1u
+#define SQTVM_PROTOCOL_VERSION 2u
 #define SQTVM_PROTOCOL_MAX_PAYLOAD 1024u
 
 /* Answers requests for ever; call it once the platform is up. */

@@ -1,0 +1,72 @@
+"""A serial line over any address that pyserial opens, which may vanish and come back."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import serial
+
+from sqtvm.errors import MeasurementError
+
+DEFAULT_BAUD = 115200
+# Set once: some of pyserial's ports negotiate with their other end at every change.
+_READ_SECONDS = 0.03
+_WRITE_SECONDS = 5.0
+_RETRY_SECONDS = 0.1
+
+PortError = (serial.SerialException, OSError)
+
+
+class Line:
+    """An open port. read and write raise one of ``PortError`` where it vanishes.
+
+    address: a device (``/dev/ttyACM0``, ``COM3``) or an URL of pyserial (``socket://host:port``,
+    ``rfc2217://host:port``, ``hwgrep://0483:374b``). Raises MeasurementError where it cannot be
+    opened.
+    """
+
+    def __init__(self, address: str, baudrate: int = DEFAULT_BAUD) -> None:
+        self.address = address
+        self._baudrate = baudrate
+        try:
+            self._port = self._open()
+        except (*PortError, ValueError) as error:
+            raise MeasurementError(
+                f"the serial port {address} cannot be opened: {error}",
+                "list the ports with 'python -m serial.tools.list_ports'; on Linux the user needs "
+                "to be in the group dialout, and no other program may hold the port",
+            ) from error
+
+    def read(self, count: int) -> bytes:
+        """At most ``count`` bytes; fewer, or none, where they do not come at once."""
+        return bytes(self._port.read(count))
+
+    def write(self, data: bytes) -> None:
+        self._port.write(data)
+
+    def come_back(self, end: float) -> bool:
+        """Open the address again once it is there; False where it is not until ``end``, a time of
+        the monotonic clock."""
+        self.close()
+        while time.monotonic() < end:
+            try:
+                self._port = self._open()
+            except PortError:
+                time.sleep(_RETRY_SECONDS)
+            else:
+                return True
+        return False
+
+    def close(self) -> None:
+        self._port.close()
+
+    def _open(self) -> Any:
+        return serial.serial_for_url(
+            self.address,
+            baudrate=self._baudrate,
+            timeout=_READ_SECONDS,
+            write_timeout=_WRITE_SECONDS,
+            # Two programs on one port would each take some of the other's answers.
+            exclusive=True,
+        )
