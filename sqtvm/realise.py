@@ -83,7 +83,7 @@ class Workshop:
         firmware = board_firmware
         if self.target.kind == "emulator":
             firmware = build(board_firmware.project, "emulator", _LOG.debug)
-        else:
+        elif self.target.kind == "serial":
             self.on_progress(Progress("flash", self.board.name))
             flash(firmware.elf, self.board)
         names = [layer.name for layer in network.layers]

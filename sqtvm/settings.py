@@ -102,7 +102,7 @@ class DeploySettings:
 
     model: ``package.module:factory``, a ``.pt2`` or an ``.onnx`` file; data, calibration,
     training: ``package.module:factory`` or an ``.npz`` with ``x`` and ``y``; board: a name or the
-    path of a ``.toml``; measure: ``emulator``, ``none`` or ``serial:PORT``; fine_tune: None
+    path of a ``.toml``; measure: as ``parse_target`` reads it; fine_tune: None
     fine-tunes where bits were taken away and more than a point of accuracy went with them;
     verify_samples: how
     many inputs the firmware's outputs are compared on, bit for bit.

@@ -115,7 +115,11 @@ MaxDrop: TypeAlias = Annotated[
 ]
 Measure: TypeAlias = Annotated[
     str | None,
-    typer.Option(parser=_measure, metavar="WHERE", help="emulator (default), serial:PORT or none"),
+    typer.Option(
+        parser=_measure,
+        metavar="WHERE",
+        help="emulator (default), serial:auto, serial:PORT, labgrid:ENV.yaml#PLACE or none",
+    ),
 ]
 Seed: TypeAlias = Annotated[
     int | None,

@@ -1,11 +1,12 @@
-"""A serial line over any address that pyserial opens, which may vanish and come back."""
+"""A line of bytes to a target, which may vanish and come back; over any address of pyserial."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import serial
+import serial.rfc2217
 
 from sqtvm.errors import MeasurementError
 
@@ -18,8 +19,28 @@ _RETRY_SECONDS = 0.1
 PortError = (serial.SerialException, OSError)
 
 
-class Line:
-    """An open port. read and write raise one of ``PortError`` where it vanishes.
+class Line(Protocol):
+    """An open line; address: how messages name it. read and write raise one of ``PortError``
+    where it vanishes."""
+
+    address: str
+
+    def read(self, count: int) -> bytes:
+        """At most ``count`` bytes; fewer, or none, where they do not come at once."""
+
+    def write(self, data: bytes) -> None:
+        """Returns when all was handed over."""
+
+    def come_back(self, end: float) -> bool:
+        """Open it again once it is there; False where it is not until ``end``, a time of the
+        monotonic clock."""
+
+    def close(self) -> None:
+        """May be called more than once."""
+
+
+class SerialLine:
+    """A ``Line`` over pyserial.
 
     address: a device (``/dev/ttyACM0``, ``COM3``) or an URL of pyserial (``socket://host:port``,
     ``rfc2217://host:port``, ``hwgrep://0483:374b``). Raises MeasurementError where it cannot be
@@ -39,15 +60,12 @@ class Line:
             ) from error
 
     def read(self, count: int) -> bytes:
-        """At most ``count`` bytes; fewer, or none, where they do not come at once."""
         return bytes(self._port.read(count))
 
     def write(self, data: bytes) -> None:
         self._port.write(data)
 
     def come_back(self, end: float) -> bool:
-        """Open the address again once it is there; False where it is not until ``end``, a time of
-        the monotonic clock."""
         self.close()
         while time.monotonic() < end:
             try:
@@ -62,11 +80,16 @@ class Line:
         self._port.close()
 
     def _open(self) -> Any:
-        return serial.serial_for_url(
+        port = serial.serial_for_url(
             self.address,
+            do_not_open=True,
             baudrate=self._baudrate,
             timeout=_READ_SECONDS,
-            write_timeout=_WRITE_SECONDS,
             # Two programs on one port would each take some of the other's answers.
             exclusive=True,
         )
+        # Remote ports refuse to open with a time limit for writing.
+        if not isinstance(port, serial.rfc2217.Serial):
+            port.write_timeout = _WRITE_SECONDS
+        port.open()
+        return port

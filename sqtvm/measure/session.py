@@ -1,8 +1,5 @@
-"""A conversation with measuring firmware over any address that pyserial opens.
-
-The same code talks to a board (``/dev/ttyACM0``), to the emulator (``socket://host:port``) and to
-a remote port (``rfc2217://...``).
-"""
+"""A conversation with measuring firmware, the same on every line: a board's, the emulator's, a
+board farm's."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from sqtvm.errors import MeasurementError
 from sqtvm.measure import messages
 from sqtvm.measure.exchange import Exchange, PortReturnedError, RequestRefusedError
 from sqtvm.measure.frame import PROTOCOL_VERSION
-from sqtvm.measure.line import DEFAULT_BAUD, Line
+from sqtvm.measure.line import DEFAULT_BAUD, Line, SerialLine
 from sqtvm.measure.messages import Identity, ProfileEntry, Refusal, Request, RunResult
 
 # A whole frame takes 90 ms at 115200 baud; the rest is the operating system's and the adapter's.
@@ -32,7 +29,7 @@ _T = TypeVar("_T")
 
 
 class Session:
-    """Requests to one target.
+    """Requests to one target, at an address of pyserial or over a line that is open already.
 
     Every method raises MeasurementError where the target does not answer within ``timeout``
     seconds (``run_timeout`` for an inference), where the port vanishes, or where the answer makes
@@ -41,17 +38,18 @@ class Session:
 
     def __init__(
         self,
-        address: str,
+        address: str | Line,
         baudrate: int = DEFAULT_BAUD,
         timeout: float = _ANSWER_SECONDS,
         run_timeout: float = _RUN_SECONDS,
     ) -> None:
-        self.address = address
+        line = SerialLine(address, baudrate) if isinstance(address, str) else address
+        self.address = line.address
         self._timeout = timeout
         self._run_timeout = run_timeout
         self._identity: Identity | None = None
         self._input_crc = 0
-        self._exchange = Exchange(Line(address, baudrate))
+        self._exchange = Exchange(line)
 
     def __enter__(self) -> Session:
         return self
