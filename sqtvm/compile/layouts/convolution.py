@@ -15,7 +15,13 @@ from sqtvm.compile.layouts.packing import (
 )
 from sqtvm.compile.layouts.parameters import clips, weighted_parameters
 from sqtvm.compile.layouts.source import Field, Structure, definition
-from sqtvm.quantize.network import IntegerConv2d, IntegerLayer, IntegerLinear, IntegerNetwork
+from sqtvm.quantize.network import (
+    Int8Array,
+    IntegerConv2d,
+    IntegerLayer,
+    IntegerLinear,
+    IntegerNetwork,
+)
 
 
 def conv2d_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
@@ -55,7 +61,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
         ("quads", quads),
         ("weight_bits", op.weight_bits),
     )
-    groups = op.weight.reshape(op.groups, group_channels, depth)
+    groups = _kernel_rows_then_tails(op.weight).reshape(op.groups, group_channels, depth)
     packed = [pack_channel_pairs(group, op.weight_bits) for group in groups]
     parameters = _grouped_parameters(layer, network, op.groups)
     even_channels = group_channels + group_channels % 2
@@ -86,18 +92,31 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
     )
 
 
+def _kernel_rows_then_tails(weight: Int8Array) -> Int8Array:
+    """int8 [out_channels, depth] in the order of a column: the whole quads of every kernel row,
+    then what the rows leave over."""
+    out_channels, kernel_height = weight.shape[:2]
+    rows = weight.reshape(out_channels, kernel_height, -1)
+    whole = rows.shape[2] // 4 * 4
+    parts = [part.reshape(out_channels, -1) for part in (rows[..., :whole], rows[..., whole:])]
+    return np.concatenate(parts, axis=1)
+
+
 def _conv2d_scratch(shape: dict[str, int]) -> int:
-    """Bytes of sqtvm_conv2d's column, gathered bytes and, below 8 bits, row sums."""
+    """Bytes of what conv2d.h works in: columns, kernel rows, tails and, below 8 bits, sums."""
     run = shape["kernel_width"] * shape["in_channels"]
-    by_rows = shape["in_channels"] == shape["pixel_stride"] and run % 4 == 0
-    columns = shape["quads"] * 24
-    if not by_rows:
-        return columns + shape["quads"] * 12
-    pointwise = run == shape["in_channels"] and shape["kernel_height"] == 1
-    if shape["weight_bits"] == 8 or pointwise:
-        return columns + run * 4
-    length = (shape["out_width"] - 1) * shape["stride_width"] + shape["kernel_width"]
-    return columns + run * 4 + shape["kernel_height"] * length * 4
+    tails = -(-shape["kernel_height"] * (run % 4) // 4) * 4
+    scratch = shape["quads"] * 24 + run * 4 + tails * 3
+    overlap = shape["kernel_height"] * shape["kernel_width"]
+    if (
+        shape["weight_bits"] < 8
+        and shape["in_channels"] == shape["pixel_stride"]
+        and shape["in_channels"] % 4 == 0
+        and overlap > 2 * shape["stride_height"] * shape["stride_width"]
+    ):
+        length = (shape["out_width"] - 1) * shape["stride_width"] + shape["kernel_width"]
+        scratch += (shape["kernel_height"] * length + shape["out_width"]) * 4
+    return scratch
 
 
 def _grouped_parameters(

@@ -57,38 +57,51 @@ typedef struct {
 
 #if SQTVM_DSP
 
-#define SQTVM_EXPAND3_QUAD           \
-  "ldr r4, [r1], #4\n\t"             \
-  "ldr r5, [r2], #4\n\t"             \
-  "ldr r6, [r3], #4\n\t"             \
-  "sxtb16 r7, r4, ror #8\n\t"        \
-  "sxtb16 r8, r5, ror #8\n\t"        \
-  "sxtb16 r9, r6, ror #8\n\t"        \
-  "sxtb16 r4, r4\n\t"                \
-  "sxtb16 r5, r5\n\t"                \
-  "sxtb16 r6, r6\n\t"                \
-  "stmia r0!, {r4, r5, r6, r7, r8, r9}\n\t"
+#define SQTVM_EXPAND3_QUAD(sums)               \
+  "ldr r4, [r1], #4\n\t"                       \
+  "ldr r5, [r2], #4\n\t"                       \
+  "ldr r6, [r3], #4\n\t"                       \
+  "sxtb16 r7, r4, ror #8\n\t"                  \
+  "sxtb16 r8, r5, ror #8\n\t"                  \
+  "sxtb16 r9, r6, ror #8\n\t"                  \
+  "sxtb16 r4, r4\n\t"                          \
+  "sxtb16 r5, r5\n\t"                          \
+  "sxtb16 r6, r6\n\t"                          \
+  "stmia r0!, {r4, r5, r6, r7, r8, r9}\n\t" sums
 
-/* Expands the window to a column; returns its end. A function shared by every layer: GCC takes
- * twice the instructions for the same loop. */
+#define SQTVM_EXPAND3_SUMS     \
+  "smlad r10, r4, lr, r10\n\t" \
+  "smlad r11, r5, lr, r11\n\t" \
+  "smlad r12, r6, lr, r12\n\t" \
+  "smlad r10, r7, lr, r10\n\t" \
+  "smlad r11, r8, lr, r11\n\t" \
+  "smlad r12, r9, lr, r12\n\t"
+
+/* Functions shared by every layer: GCC takes twice the instructions for the same loops. r0 walks
+ * the column, r1 to r3 the values. Here r10 is the bytes of a row in the column, r11 counts rows,
+ * and the loop is entered where the remainder over four quads begins (three times a remainder of
+ * 1, 2, 3 is 3, 2, 1 over four). */
 __attribute__((naked, noinline, unused)) static int16_t *sqtvm_expand3(
     __attribute__((unused)) int16_t *column, __attribute__((unused)) const sqtvm_window *window) {
   __asm__ volatile(
       "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"
-      "ldmia r1, {r1, r2, r3, r10, r11, r12}\n"
+      "ldmia r1, {r1, r2, r3, r10, r11, r12}\n\t"
+      "add r10, r10, r10, lsl #1\n\t"
+      "lsl r10, r10, #3\n"
       "0:\n\t"
-      "lsrs lr, r10, #2\n\t"
-      "beq 2f\n"
-      "1:\n\t" SQTVM_EXPAND3_QUAD SQTVM_EXPAND3_QUAD SQTVM_EXPAND3_QUAD SQTVM_EXPAND3_QUAD
-      "subs lr, lr, #1\n\t"
-      "bne 1b\n"
-      "2:\n\t"
-      "ands lr, r10, #3\n\t"
-      "beq 4f\n"
-      "3:\n\t" SQTVM_EXPAND3_QUAD
-      "subs lr, lr, #1\n\t"
-      "bne 3b\n"
-      "4:\n\t"
+      "ands r4, r10, #24\n\t"
+      "add lr, r0, r10\n\t"
+      "beq 1f\n\t"
+      "cmp r4, #16\n\t"
+      "beq 3f\n\t"
+      "bgt 4f\n\t"
+      "b 2f\n"
+      "1:\n\t" SQTVM_EXPAND3_QUAD("")
+      "2:\n\t" SQTVM_EXPAND3_QUAD("")
+      "3:\n\t" SQTVM_EXPAND3_QUAD("")
+      "4:\n\t" SQTVM_EXPAND3_QUAD("")
+      "cmp r0, lr\n\t"
+      "bne 1b\n\t"
       "add r1, r1, r12\n\t"
       "add r2, r2, r12\n\t"
       "add r3, r3, r12\n\t"
@@ -97,9 +110,51 @@ __attribute__((naked, noinline, unused)) static int16_t *sqtvm_expand3(
       "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t");
 }
 
+/* Adds the values, each times either lane of `factor`, to three sums as well: r10 to r12. At sp:
+ * the end of the row in the column, its bytes, the rows left, the skip and the sums. */
+__attribute__((naked, noinline, unused)) static int16_t *sqtvm_expand3_sums(
+    __attribute__((unused)) int16_t *column, __attribute__((unused)) const sqtvm_window *window,
+    __attribute__((unused)) int32_t *sums, __attribute__((unused)) uint32_t factor) {
+  __asm__ volatile(
+      "push {r2, r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"
+      "sub sp, sp, #16\n\t"
+      "mov r12, r2\n\t"
+      "mov lr, r3\n\t"
+      "ldmia r1, {r1, r2, r3, r4, r5, r6}\n\t"
+      "ldmia r12, {r10, r11, r12}\n\t"
+      "add r4, r4, r4, lsl #1\n\t"
+      "lsl r4, r4, #3\n\t"
+      "strd r4, r5, [sp, #4]\n\t"
+      "str r6, [sp, #12]\n"
+      "0:\n\t"
+      "ldr r4, [sp, #4]\n\t"
+      "add r5, r0, r4\n\t"
+      "str r5, [sp]\n\t"
+      "tst r4, #8\n\t"
+      "bne 2f\n"
+      "1:\n\t" SQTVM_EXPAND3_QUAD(SQTVM_EXPAND3_SUMS)
+      "2:\n\t" SQTVM_EXPAND3_QUAD(SQTVM_EXPAND3_SUMS)
+      "ldr r4, [sp]\n\t"
+      "cmp r0, r4\n\t"
+      "bne 1b\n\t"
+      "ldrd r4, r5, [sp, #8]\n\t"
+      "add r1, r1, r5\n\t"
+      "add r2, r2, r5\n\t"
+      "add r3, r3, r5\n\t"
+      "subs r4, r4, #1\n\t"
+      "str r4, [sp, #8]\n\t"
+      "bne 0b\n\t"
+      "add sp, sp, #16\n\t"
+      "ldr r1, [sp], #4\n\t"
+      "stmia r1, {r10, r11, r12}\n\t"
+      "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t");
+}
+
 #else
 
-SQTVM_INLINE int16_t *sqtvm_expand3(int16_t *column, const sqtvm_window *window) {
+SQTVM_INLINE int16_t *sqtvm_expand3_sums(int16_t *column, const sqtvm_window *window,
+                                         int32_t *sums, uint32_t factor) {
+  const int32_t times = (int16_t)(uint16_t)(factor & 0xFFFFU);
   const int8_t *from[3] = {window->a, window->b, window->c};
   for (int32_t row = 0; row < window->rows; ++row) {
     for (int32_t quad = 0; quad < window->quads; ++quad) {
@@ -109,6 +164,7 @@ SQTVM_INLINE int16_t *sqtvm_expand3(int16_t *column, const sqtvm_window *window)
         column[2 * i + 1] = values[2];
         column[2 * i + 6] = values[1];
         column[2 * i + 7] = values[3];
+        sums[i] += times * (values[0] + values[1] + values[2] + values[3]);
       }
       column += SQTVM_COLUMN_QUAD;
     }
@@ -119,6 +175,28 @@ SQTVM_INLINE int16_t *sqtvm_expand3(int16_t *column, const sqtvm_window *window)
   return column;
 }
 
+SQTVM_INLINE int16_t *sqtvm_expand3(int16_t *column, const sqtvm_window *window) {
+  int32_t unused[3] = {0, 0, 0};
+  return sqtvm_expand3_sums(column, window, unused, 0);
+}
+
 #endif
+
+/* Where the values of each position are added to, times factor; no sums: they are not. */
+typedef struct {
+  int32_t *sums;
+  int32_t factor;
+} sqtvm_scaled_sums;
+
+/* Expands a window, which may be empty, to a column and returns its end. */
+SQTVM_INLINE int16_t *sqtvm_expand_window(int16_t *column, const sqtvm_window *window,
+                                          sqtvm_scaled_sums scaled) {
+  if (window->quads == 0) {
+    return column;
+  }
+  return scaled.sums ? sqtvm_expand3_sums(column, window, scaled.sums,
+                                          ((uint32_t)scaled.factor & 0xFFFFU) * 0x00010001U)
+                     : sqtvm_expand3(column, window);
+}
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef SQTVM_COMMON_H
 #define SQTVM_COMMON_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 

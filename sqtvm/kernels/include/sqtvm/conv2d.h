@@ -6,104 +6,128 @@
 #include "sqtvm/tile3x2.h"
 #include "sqtvm/window.h"
 
-/* What a convolution works in. gathered: three windows' bytes where kernel rows are not whole
- * quads of the input, else three kernel rows and one of zero points. */
+/* What a convolution works in. gathered: three kernel rows and one of zero points; tails: three
+ * times what kernel rows leave over whole quads. */
 typedef struct {
   int16_t *column;
   int8_t *gathered;
+  int8_t *tails;
   sqtvm_row_sums row_sums;
 } sqtvm_conv2d_scratch;
 
-/* Whether each kernel row is whole quads that stand side by side in the input. */
-SQTVM_INLINE int32_t sqtvm_conv2d_by_rows(const sqtvm_conv2d_shape *shape) {
-  return shape->in_channels == shape->pixel_stride &&
-         shape->in_channels * shape->kernel_width % 4 == 0;
+/* Values of a kernel row past its last whole quad, and bytes of those of a window in quads. */
+SQTVM_INLINE int32_t sqtvm_conv2d_tail(const sqtvm_conv2d_shape *shape) {
+  return shape->kernel_width * shape->in_channels % 4;
+}
+
+SQTVM_INLINE int32_t sqtvm_conv2d_tail_bytes(const sqtvm_conv2d_shape *shape) {
+  return (shape->kernel_height * sqtvm_conv2d_tail(shape) + 3) / 4 * 4;
 }
 
 SQTVM_INLINE int32_t sqtvm_conv2d_pointwise(const sqtvm_conv2d_shape *shape) {
-  return sqtvm_conv2d_by_rows(shape) && shape->kernel_height == 1 && shape->kernel_width == 1 &&
-         shape->stride_height == 1 && shape->stride_width == 1 &&
-         shape->out_height == shape->in_height && shape->out_width == shape->in_width;
+  return shape->in_channels == shape->pixel_stride && shape->in_channels % 4 == 0 &&
+         shape->kernel_height == 1 && shape->kernel_width == 1 && shape->stride_height == 1 &&
+         shape->stride_width == 1 && shape->out_height == shape->in_height &&
+         shape->out_width == shape->in_width;
 }
 
-/* Columns of which at least one reaches over the border; one function for all layers. */
-__attribute__((noinline, unused)) static void sqtvm_conv2d_border(
+/* Whether the sums of windows share sums of kernel rows; else they are taken from the columns. */
+SQTVM_INLINE int32_t sqtvm_conv2d_row_sums(const sqtvm_conv2d_shape *shape) {
+  return shape->weight_bits < 8 && shape->in_channels == shape->pixel_stride &&
+         shape->in_channels % 4 == 0 &&
+         shape->kernel_height * shape->kernel_width >
+             2 * shape->stride_height * shape->stride_width;
+}
+
+/* What the sum of a window's activations is multiplied by to take the weights' offset back. */
+SQTVM_INLINE int32_t sqtvm_conv2d_offset(const sqtvm_conv2d_shape *shape) {
+  return shape->weight_bits < 8 ? -(1 << (shape->weight_bits - 1)) : 0;
+}
+
+/* Kernel row `row` of one position to where the tails of that position are gathered. */
+SQTVM_INLINE void sqtvm_conv2d_keep_tail(const int8_t *kernel_row, int32_t row, int8_t *tail,
+                                         const sqtvm_conv2d_shape *shape) {
+  const int32_t count = sqtvm_conv2d_tail(shape);
+  const int32_t whole = shape->kernel_width * shape->in_channels - count;
+  for (int32_t i = 0; i < count; ++i) {
+    tail[row * count + i] = kernel_row[whole + i];
+  }
+}
+
+/* Columns of which at least one reaches over the border, or whose pixels lie apart; one function
+ * for all layers. */
+__attribute__((noinline, unused)) static int16_t *sqtvm_conv2d_border(
     const int8_t *x, const sqtvm_corner corners[3], int32_t zero_point,
-    const sqtvm_conv2d_scratch *scratch, const sqtvm_conv2d_shape *shape) {
+    const sqtvm_conv2d_scratch *work, const sqtvm_conv2d_shape *shape, sqtvm_scaled_sums sums) {
   const int32_t run = shape->kernel_width * shape->in_channels;
-  int16_t *column = scratch->column;
+  const int32_t dense = shape->in_channels == shape->pixel_stride;
+  int16_t *column = work->column;
   for (int32_t row = 0; row < shape->kernel_height; ++row) {
     const int8_t *from[3];
     for (int32_t i = 0; i < 3; ++i) {
       const int32_t y = corners[i].top + row;
       const int32_t left = corners[i].left;
       if (y < 0 || y >= shape->in_height) {
-        from[i] = scratch->gathered + 3 * run;
-      } else if (left < 0 || left + shape->kernel_width > shape->in_width) {
-        from[i] = scratch->gathered + i * run;
-        sqtvm_gather_row(x, y, left, zero_point, scratch->gathered + i * run, shape);
+        from[i] = work->gathered + 3 * run;
+      } else if (left < 0 || left + shape->kernel_width > shape->in_width || !dense) {
+        from[i] = work->gathered + i * run;
+        sqtvm_gather_row(x, y, left, zero_point, work->gathered + i * run, shape);
       } else {
         from[i] = x + (y * shape->in_width + left) * shape->in_channels;
       }
+      sqtvm_conv2d_keep_tail(from[i], row, work->tails + i * sqtvm_conv2d_tail_bytes(shape),
+                             shape);
     }
     const sqtvm_window window = {from[0], from[1], from[2], run / 4, 1, 0};
-    column = sqtvm_expand3(column, &window);
+    column = sqtvm_expand_window(column, &window, sums);
   }
+  return column;
 }
 
-/* The columns of three output positions; sums: of their activations, below 8 bits. */
+/* The columns of three output positions; sums: of their activations, times what the offset of
+ * weights below 8 bits makes of them. */
 SQTVM_SHARED void sqtvm_conv2d_columns(const int8_t *x, const int32_t positions[3],
-                                       int32_t zero_point, sqtvm_conv2d_scratch *scratch,
+                                       int32_t zero_point, sqtvm_conv2d_scratch *work,
                                        const sqtvm_conv2d_shape *shape, int32_t sums[3]) {
   const int32_t run = shape->kernel_width * shape->in_channels;
-  const int32_t needs_sums = shape->weight_bits < 8;
+  const int32_t row_sums = sqtvm_conv2d_row_sums(shape);
+  const sqtvm_scaled_sums column_sums = {shape->weight_bits < 8 && !row_sums ? sums : NULL,
+                                         sqtvm_conv2d_offset(shape)};
   if (sqtvm_conv2d_pointwise(shape)) {
     const sqtvm_window window = {x + positions[0] * run, x + positions[1] * run,
                                  x + positions[2] * run, run / 4, 1, 0};
-    (void)sqtvm_expand3(scratch->column, &window);
-    if (needs_sums) {
-      sums[0] = sqtvm_sum(window.a, run);
-      sums[1] = sqtvm_sum(window.b, run);
-      sums[2] = sqtvm_sum(window.c, run);
-    }
+    (void)sqtvm_expand_window(work->column, &window, column_sums);
     return;
   }
   const sqtvm_corner corners[3] = {sqtvm_corner_of(positions[0], shape),
                                    sqtvm_corner_of(positions[1], shape),
                                    sqtvm_corner_of(positions[2], shape)};
-  if (sqtvm_conv2d_by_rows(shape)) {
-    if (sqtvm_window_inside(corners[0], shape) && sqtvm_window_inside(corners[1], shape) &&
-        sqtvm_window_inside(corners[2], shape)) {
-      const int32_t line = shape->in_width * shape->in_channels;
-      const sqtvm_window window = {
-          x + corners[0].top * line + corners[0].left * shape->in_channels,
-          x + corners[1].top * line + corners[1].left * shape->in_channels,
-          x + corners[2].top * line + corners[2].left * shape->in_channels,
-          run / 4,
-          shape->kernel_height,
-          line - run};
-      (void)sqtvm_expand3(scratch->column, &window);
-    } else {
-      sqtvm_conv2d_border(x, corners, zero_point, scratch, shape);
-    }
-    if (needs_sums) {
-      for (int32_t i = 0; i < 3; ++i) {
-        sums[i] = sqtvm_window_sum(&scratch->row_sums, x, positions[i], zero_point, shape);
+  const int32_t tail_bytes = sqtvm_conv2d_tail_bytes(shape);
+  int16_t *column;
+  if (shape->in_channels == shape->pixel_stride && sqtvm_window_inside(corners[0], shape) &&
+      sqtvm_window_inside(corners[1], shape) && sqtvm_window_inside(corners[2], shape)) {
+    const int32_t line = shape->in_width * shape->in_channels;
+    const int8_t *from[3];
+    for (int32_t i = 0; i < 3; ++i) {
+      from[i] = x + corners[i].top * line + corners[i].left * shape->in_channels;
+      for (int32_t row = 0; row < shape->kernel_height; ++row) {
+        sqtvm_conv2d_keep_tail(from[i] + row * line, row, work->tails + i * tail_bytes, shape);
       }
     }
-    return;
+    const sqtvm_window window = {
+        from[0], from[1], from[2], run / 4, shape->kernel_height, line - run / 4 * 4};
+    column = sqtvm_expand_window(work->column, &window, column_sums);
+  } else {
+    column = sqtvm_conv2d_border(x, corners, zero_point, work, shape, column_sums);
   }
-  const int32_t bytes = shape->quads * 4;
-  const sqtvm_window window = {scratch->gathered, scratch->gathered + bytes,
-                               scratch->gathered + 2 * bytes, shape->quads, 1, 0};
-#pragma GCC unroll 1
-  for (int32_t i = 0; i < 3; ++i) {
-    sqtvm_gather_window(x, corners[i], zero_point, scratch->gathered + i * bytes, shape);
-    if (needs_sums) {
-      sums[i] = sqtvm_sum(scratch->gathered + i * bytes, bytes);
+  const sqtvm_window tails = {work->tails, work->tails + tail_bytes, work->tails + 2 * tail_bytes,
+                              tail_bytes / 4, 1, 0};
+  (void)sqtvm_expand_window(column, &tails, column_sums);
+  if (row_sums) {
+    for (int32_t i = 0; i < 3; ++i) {
+      sums[i] = sqtvm_window_sum(&work->row_sums, x, positions[i], zero_point, shape);
     }
   }
-  (void)sqtvm_expand3(scratch->column, &window);
 }
 
 /* x: int8 [in_height, in_width, channels]; weights: packed as in tile3x2.h, channels in pairs, an
@@ -115,21 +139,21 @@ SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const in
                                const sqtvm_requantization requantization) {
   const sqtvm_parameters head = sqtvm_head(parameters);
   const int32_t run = shape->kernel_width * shape->in_channels;
-  const int32_t by_rows = sqtvm_conv2d_by_rows(shape);
-  const int32_t column_bytes = shape->quads * 24;
-  const int32_t gathered_bytes = by_rows ? run * 4 : shape->quads * 12;
   const int32_t last = shape->out_height * shape->out_width - 1;
-  const int32_t offset = shape->weight_bits < 8 ? -(1 << (shape->weight_bits - 1)) : 0;
   const uint32_t turns = (uint32_t)(shape->weight_bits == 2 ? shape->quads / 2 : shape->quads);
-  sqtvm_conv2d_scratch work = {
-      (int16_t *)(void *)scratch,
-      (int8_t *)scratch + column_bytes,
-      {(int32_t *)(void *)(scratch + column_bytes + gathered_bytes),
-       (shape->out_width - 1) * shape->stride_width + shape->kernel_width, 0}};
+  int8_t *gathered = (int8_t *)scratch + shape->quads * 24;
+  int8_t *tails = gathered + 4 * run;
+  const int32_t length = (shape->out_width - 1) * shape->stride_width + shape->kernel_width;
+  int32_t *ring = (int32_t *)(void *)(tails + 3 * sqtvm_conv2d_tail_bytes(shape));
+  sqtvm_conv2d_scratch work = {(int16_t *)(void *)scratch,
+                               gathered,
+                               tails,
+                               {ring, ring + shape->kernel_height * length, length, 0, -1,
+                                sqtvm_conv2d_offset(shape)}};
   sqtvm_tile tile = {weights,
                      work.column,
                      work.column + shape->quads * SQTVM_COLUMN_QUAD,
-                     (0U - turns) & 3U,
+                     sqtvm_skipped(turns),
                      sqtvm_channels(parameters),
                      sqtvm_channels(parameters) + (shape->out_channels + 1) / 2 * 2,
                      y,
@@ -142,12 +166,9 @@ SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const in
                      requantization.left_shift,
                      (uint32_t)shape->out_channels & 1U};
 
-  /* Past the depth of the product weights are stored as 0, so only sums need zeros there. */
-  if (by_rows) {
-    memset(work.gathered + 3 * run, head.input_zero_point, (uint32_t)run);
-  } else {
-    memset(work.gathered, 0, (uint32_t)gathered_bytes);
-  }
+  memset(gathered + 3 * run, head.input_zero_point, (uint32_t)run);
+  /* Past the depth of the product weights are stored as 0; only sums need zeros there. */
+  memset(tails, 0, (uint32_t)(3 * sqtvm_conv2d_tail_bytes(shape)));
   for (int32_t position = 0; position <= last; position += 3) {
     /* The last three positions again rather than fewer than three. */
     if (position + 2 > last && last >= 2) {
@@ -155,14 +176,11 @@ SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const in
     }
     const int32_t positions[3] = {position, position + (last > 0 ? 1 : 0),
                                   position + (last > 1 ? 2 : last)};
-    int32_t sums[3] = {0, 0, 0};
     tile.y = y + position * shape->out_stride;
-    sqtvm_conv2d_columns(x, positions, head.input_zero_point, &work, shape, sums);
-    if (shape->weight_bits < 8) {
-      for (int32_t i = 0; i < 3; ++i) {
-        tile.sums[i] = offset * sums[i];
-      }
+    for (int32_t i = 0; i < 3; ++i) {
+      tile.sums[i] = 0;
     }
+    sqtvm_conv2d_columns(x, positions, head.input_zero_point, &work, shape, tile.sums);
     sqtvm_tile3x2(&tile, shape->weight_bits, shape->out_channels % 2, requantization);
   }
 }

@@ -11,6 +11,7 @@
 #define SQTVM_LINEAR_H
 
 #include "sqtvm/column.h"
+#include "sqtvm/unroll.h"
 
 /* quads: of the padded input. */
 typedef struct {
@@ -21,7 +22,8 @@ typedef struct {
 } sqtvm_linear_shape;
 
 /* All of it words: the assembly finds them by their place. offset: what the offset of weights
- * below 8 bits adds to every feature, 0 at 8 bits; features: those still to come. */
+ * below 8 bits adds to every feature, 0 at 8 bits; features: those still to come;
+ * skipped: turns left out of the first round of the unrolled loop. */
 typedef struct {
   const uint8_t *weights;
   const int16_t *quads;
@@ -34,6 +36,7 @@ typedef struct {
   int32_t low;
   int32_t high;
   int32_t left_shift;
+  uint32_t skipped;
 } sqtvm_features;
 
 SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
@@ -78,71 +81,71 @@ SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
 #if SQTVM_DSP
 
 /* The quad is in r2 and r3, packed weights in r4 to r7, unpacked ones in ip. */
-#define SQTVM_DOT1X4_BYTES(raw, sum)          \
-  "sxtb16 r12, " raw "\n\t"                   \
-  "smlad " sum ", r12, r2, " sum "\n\t" \
-  "sxtb16 r12, " raw ", ror #8\n\t"           \
+#define SQTVM_DOT1X4_BYTES(raw, sum)                                                            \
+  "sxtb16 r12, " raw "\n\t"                                                                     \
+  "smlad " sum ", r12, r2, " sum "\n\t"                                                         \
+  "sxtb16 r12, " raw ", ror #8\n\t"                                                             \
   "smlad " sum ", r12, r3, " sum "\n\t"
 
-#define SQTVM_DOT1X4_QUAD8                    \
-  "ldrd r2, r3, [r0], #8\n\t"           \
-  "ldmia r1!, {r4, r5, r6, r7}\n\t"   \
-  SQTVM_DOT1X4_BYTES("r4", "r8")              \
-  SQTVM_DOT1X4_BYTES("r5", "r9")              \
-  SQTVM_DOT1X4_BYTES("r6", "r10")              \
+#define SQTVM_DOT1X4_QUAD8                                                                      \
+  "ldrd r2, r3, [r0], #8\n\t"                                                                   \
+  "ldmia r1!, {r4, r5, r6, r7}\n\t"                                                             \
+  SQTVM_DOT1X4_BYTES("r4", "r8")                                                                \
+  SQTVM_DOT1X4_BYTES("r5", "r9")                                                                \
+  SQTVM_DOT1X4_BYTES("r6", "r10")                                                               \
   SQTVM_DOT1X4_BYTES("r7", "r11")
 
-#define SQTVM_DOT1X4_LANES(raw, low, high, sum)  \
-  "and r12, r7, " raw low "\n\t"            \
-  "smlad " sum ", r12, r2, " sum "\n\t"    \
-  "and r12, r7, " raw ", lsr #" high "\n\t" \
+#define SQTVM_DOT1X4_LANES(raw, low, high, sum)                                                 \
+  "and r12, r7, " raw low "\n\t"                                                                \
+  "smlad " sum ", r12, r2, " sum "\n\t"                                                         \
+  "and r12, r7, " raw ", lsr #" high "\n\t"                                                     \
   "smlad " sum ", r12, r3, " sum "\n\t"
 
-#define SQTVM_DOT1X4_QUAD4                         \
-  "ldrd r2, r3, [r0], #8\n\t"                \
-  "ldrd r4, r5, [r1], #8\n\t"              \
-  SQTVM_DOT1X4_LANES("r4", "", "4", "r8")          \
-  SQTVM_DOT1X4_LANES("r4", ", lsr #8", "12", "r9") \
-  SQTVM_DOT1X4_LANES("r5", "", "4", "r10")          \
+#define SQTVM_DOT1X4_QUAD4                                                                      \
+  "ldrd r2, r3, [r0], #8\n\t"                                                                   \
+  "ldrd r4, r5, [r1], #8\n\t"                                                                   \
+  SQTVM_DOT1X4_LANES("r4", "", "4", "r8")                                                       \
+  SQTVM_DOT1X4_LANES("r4", ", lsr #8", "12", "r9")                                              \
+  SQTVM_DOT1X4_LANES("r5", "", "4", "r10")                                                      \
   SQTVM_DOT1X4_LANES("r5", ", lsr #8", "12", "r11")
 
-#define SQTVM_DOT1X4_QUAD2                          \
-  "ldrd r2, r3, [r0], #8\n\t"                 \
-  "ldr r4, [r1], #4\n\t"                    \
-  SQTVM_DOT1X4_LANES("r4", "", "2", "r8")           \
-  SQTVM_DOT1X4_LANES("r4", ", lsr #4", "6", "r9")   \
-  SQTVM_DOT1X4_LANES("r4", ", lsr #8", "10", "r10")  \
+#define SQTVM_DOT1X4_QUAD2                                                                      \
+  "ldrd r2, r3, [r0], #8\n\t"                                                                   \
+  "ldr r4, [r1], #4\n\t"                                                                        \
+  SQTVM_DOT1X4_LANES("r4", "", "2", "r8")                                                       \
+  SQTVM_DOT1X4_LANES("r4", ", lsr #4", "6", "r9")                                               \
+  SQTVM_DOT1X4_LANES("r4", ", lsr #8", "10", "r10")                                             \
   SQTVM_DOT1X4_LANES("r4", ", lsr #12", "14", "r11")
 
-#define SQTVM_FEATURES_SCALE        \
-  "smmlar r8, r8, r2, r6\n\t"       \
-  "smmlar r9, r9, r3, r6\n\t"       \
-  "smmlar r10, r10, r4, r6\n\t"     \
+#define SQTVM_FEATURES_SCALE                                                                    \
+  "smmlar r8, r8, r2, r6\n\t"                                                                   \
+  "smmlar r9, r9, r3, r6\n\t"                                                                   \
+  "smmlar r10, r10, r4, r6\n\t"                                                                 \
   "smmlar r11, r11, r5, r6\n\t"
 
-#define SQTVM_FEATURES_REQUANTIZE   \
-  SQTVM_FEATURES_SCALE              \
-  "ssat r8, #8, r8\n\t"             \
-  "ssat r9, #8, r9\n\t"             \
-  "ssat r10, #8, r10\n\t"           \
+#define SQTVM_FEATURES_REQUANTIZE                                                               \
+  SQTVM_FEATURES_SCALE                                                                          \
+  "ssat r8, #8, r8\n\t"                                                                         \
+  "ssat r9, #8, r9\n\t"                                                                         \
+  "ssat r10, #8, r10\n\t"                                                                       \
   "ssat r11, #8, r11\n\t"
 
-#define SQTVM_FEATURES_CLIP(value)  \
-  "cmp " value ", r2\n\t"           \
-  "it lt\n\t"                      \
-  "movlt " value ", r2\n\t"         \
-  "cmp " value ", r3\n\t"           \
-  "it gt\n\t"                      \
+#define SQTVM_FEATURES_CLIP(value)                                                              \
+  "cmp " value ", r2\n\t"                                                                       \
+  "it lt\n\t"                                                                                   \
+  "movlt " value ", r2\n\t"                                                                     \
+  "cmp " value ", r3\n\t"                                                                       \
+  "it gt\n\t"                                                                                   \
   "movgt " value ", r3\n\t"
 
 /* Any shift and any clip. */
-#define SQTVM_FEATURES_REQUANTIZE_ANY                                      \
-  "ldr r0, [sp, #40]\n\t"                                                 \
-  "lsl r8, r8, r0\n\t"                                                    \
-  "lsl r9, r9, r0\n\t"                                                    \
-  "lsl r10, r10, r0\n\t"                                                  \
-  "lsl r11, r11, r0\n\t" SQTVM_FEATURES_SCALE                             \
-  "ldrd r2, r3, [sp, #32]\n\t" SQTVM_FEATURES_CLIP("r8")                  \
+#define SQTVM_FEATURES_REQUANTIZE_ANY                                                           \
+  "ldr r0, [sp, #40]\n\t"                                                                       \
+  "lsl r8, r8, r0\n\t"                                                                          \
+  "lsl r9, r9, r0\n\t"                                                                          \
+  "lsl r10, r10, r0\n\t"                                                                        \
+  "lsl r11, r11, r0\n\t" SQTVM_FEATURES_SCALE                                                   \
+  "ldrd r2, r3, [sp, #32]\n\t" SQTVM_FEATURES_CLIP("r8")                                        \
   SQTVM_FEATURES_CLIP("r9") SQTVM_FEATURES_CLIP("r10") SQTVM_FEATURES_CLIP("r11")
 
 /* The whole loop over features is one function a width, as tile3x2.h's over channels: r8 to r11
@@ -151,68 +154,65 @@ SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
   __attribute__((naked, noinline, unused)) static void name(                                    \
       __attribute__((unused)) const sqtvm_features *features) {                                 \
     __asm__ volatile("push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                          \
-                     "sub sp, sp, #44\n\t"                                                     \
-                     "mov r12, sp\n\t"                                                         \
-                     "ldmia r0!, {r1, r2, r3, r4, r5, r6, r7, r8}\n\t"                         \
-                     "stmia r12!, {r1, r2, r3, r4, r5, r6, r7, r8}\n\t"                        \
-                     "ldmia r0, {r2, r3, r4}\n\t"                                              \
-                     "stmia r12, {r2, r3, r4}\n"                                               \
-                     "0:\n\t"                                                                  \
-                     "ldr lr, [sp, #12]\n\t"                                                   \
-                     "ldmia lr!, {r8, r9, r10, r11}\n\t"                                       \
-                     "str lr, [sp, #12]\n\t" offset mask                                       \
-                     "ldrd r0, lr, [sp, #4]\n\t"                                               \
-                     "sub r2, lr, r0\n\t"                                                       \
-                     "ands r2, r2, #24\n\t"                                                     \
-                     "beq 1f\n\t"                                                               \
-                     "cmp r2, #16\n\t"                                                          \
-                     "blt 2f\n\t"                                                               \
-                     "beq 3f\n\t"                                                               \
-                     "b 5f\n"                                                                   \
-                     "1:\n\t" turn                                                             \
-                     "5:\n\t" turn                                                             \
-                     "3:\n\t" turn                                                             \
-                     "2:\n\t" turn                                                             \
-                     "cmp r0, lr\n\t"                                                          \
-                     "bne 1b\n\t"                                                              \
-                     "ldr lr, [sp, #12]\n\t"                                                   \
-                     "ldmia lr!, {r2, r3, r4, r5}\n\t"                                         \
-                     "str lr, [sp, #12]\n\t"                                                   \
-                     "ldr r6, [sp, #28]\n\t" requantize                                        \
-                     "ldrd r0, r2, [sp, #16]\n\t"                                              \
-                     "strb r8, [r0]\n\t"                                                       \
-                     "cmp r2, #4\n\t"                                                          \
-                     "blt 4f\n\t"                                                              \
-                     "strb r9, [r0, #1]\n\t"                                                   \
-                     "strb r10, [r0, #2]\n\t"                                                  \
-                     "strb r11, [r0, #3]\n\t"                                                  \
-                     "add r0, r0, #4\n\t"                                                      \
-                     "subs r2, r2, #4\n\t"                                                     \
-                     "strd r0, r2, [sp, #16]\n\t"                                              \
-                     "bne 0b\n\t"                                                              \
-                     "b 8f\n"                                                                  \
-                     "4:\n\t"                                                                  \
-                     "cmp r2, #2\n\t"                                                          \
-                     "blt 8f\n\t"                                                              \
-                     "strb r9, [r0, #1]\n\t"                                                   \
-                     "beq 8f\n\t"                                                              \
-                     "strb r10, [r0, #2]\n"                                                    \
-                     "8:\n\t"                                                                  \
-                     "add sp, sp, #44\n\t"                                                     \
-                     "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t");                         \
+                     "sub sp, sp, #48\n\t"                                                      \
+                     "mov r12, sp\n\t"                                                          \
+                     "ldmia r0!, {r1, r2, r3, r4, r5, r6, r7, r8}\n\t"                          \
+                     "stmia r12!, {r1, r2, r3, r4, r5, r6, r7, r8}\n\t"                         \
+                     "ldmia r0, {r2, r3, r4, r5}\n\t"                                           \
+                     "stmia r12, {r2, r3, r4, r5}\n\t"                                          \
+                     "adr r2, 9f\n\t"                                                           \
+                     "ldr r2, [r2, r5, lsl #2]\n\t"                                             \
+                     "str r2, [sp, #44]\n\t" mask                                               \
+                     "0:\n\t"                                                                   \
+                     "ldr lr, [sp, #12]\n\t"                                                    \
+                     "ldmia lr!, {r8, r9, r10, r11}\n\t"                                        \
+                     "str lr, [sp, #12]\n\t" offset                                             \
+                     "ldrd r0, lr, [sp, #4]\n\t"                                                \
+                     "ldr pc, [sp, #44]\n"                                                      \
+                     SQTVM_UNROLLED(turn)                                                       \
+                     "cmp r0, lr\n\t"                                                           \
+                     "bne 10b\n\t"                                                              \
+                     "ldr lr, [sp, #12]\n\t"                                                    \
+                     "ldmia lr!, {r2, r3, r4, r5}\n\t"                                          \
+                     "str lr, [sp, #12]\n\t"                                                    \
+                     "ldr r6, [sp, #28]\n\t" requantize                                         \
+                     "ldrd r0, r2, [sp, #16]\n\t"                                               \
+                     "strb r8, [r0]\n\t"                                                        \
+                     "cmp r2, #4\n\t"                                                           \
+                     "blt 4f\n\t"                                                               \
+                     "strb r9, [r0, #1]\n\t"                                                    \
+                     "strb r10, [r0, #2]\n\t"                                                   \
+                     "strb r11, [r0, #3]\n\t"                                                   \
+                     "add r0, r0, #4\n\t"                                                       \
+                     "subs r2, r2, #4\n\t"                                                      \
+                     "strd r0, r2, [sp, #16]\n\t"                                               \
+                     "bne 0b\n\t"                                                               \
+                     "b 8f\n"                                                                   \
+                     "4:\n\t"                                                                   \
+                     "cmp r2, #2\n\t"                                                           \
+                     "blt 8f\n\t"                                                               \
+                     "strb r9, [r0, #1]\n\t"                                                    \
+                     "beq 8f\n\t"                                                               \
+                     "strb r10, [r0, #2]\n"                                                     \
+                     "8:\n\t"                                                                   \
+                     "add sp, sp, #48\n\t"                                                      \
+                     "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t"                           \
+                     ".balign 4\n"                                                              \
+                     "9:\n\t"                                                                   \
+                     SQTVM_ENTRIES);                                                            \
   }
 
-#define SQTVM_FEATURES_OFFSET       \
-  "ldr r2, [sp, #24]\n\t"           \
-  "add r8, r8, r2\n\t"              \
-  "add r9, r9, r2\n\t"              \
-  "add r10, r10, r2\n\t"            \
+#define SQTVM_FEATURES_OFFSET                                                                   \
+  "ldr r2, [sp, #24]\n\t"                                                                       \
+  "add r8, r8, r2\n\t"                                                                          \
+  "add r9, r9, r2\n\t"                                                                          \
+  "add r10, r10, r2\n\t"                                                                        \
   "add r11, r11, r2\n\t"
 
-#define SQTVM_FEATURES_FUNCTIONS(width, mask, offset, turn)                                      \
-  SQTVM_FEATURES_FUNCTION(sqtvm_features_w##width, mask, offset, turn,                           \
-                          SQTVM_FEATURES_REQUANTIZE)                                             \
-  SQTVM_FEATURES_FUNCTION(sqtvm_features_any_w##width, mask, offset, turn,                       \
+#define SQTVM_FEATURES_FUNCTIONS(width, mask, offset, turn)                                     \
+  SQTVM_FEATURES_FUNCTION(sqtvm_features_w##width, mask, offset, turn,                          \
+                          SQTVM_FEATURES_REQUANTIZE)                                            \
+  SQTVM_FEATURES_FUNCTION(sqtvm_features_any_w##width, mask, offset, turn,                      \
                           SQTVM_FEATURES_REQUANTIZE_ANY)
 
 SQTVM_FEATURES_FUNCTIONS(8, "", "", SQTVM_DOT1X4_QUAD8)
@@ -221,11 +221,11 @@ SQTVM_FEATURES_FUNCTIONS(4, "mov r7, #0x000F000F\n\t", SQTVM_FEATURES_OFFSET,
 SQTVM_FEATURES_FUNCTIONS(2, "mov r7, #0x00030003\n\t", SQTVM_FEATURES_OFFSET,
                          SQTVM_DOT1X4_QUAD2)
 
-#define SQTVM_FEATURES_CALL(width)        \
-  if (any) {                              \
-    sqtvm_features_any_w##width(features); \
-  } else {                                \
-    sqtvm_features_w##width(features);     \
+#define SQTVM_FEATURES_CALL(width)                                                              \
+  if (any) {                                                                                    \
+    sqtvm_features_any_w##width(features);                                                      \
+  } else {                                                                                      \
+    sqtvm_features_w##width(features);                                                          \
   }
 
 #endif
@@ -277,7 +277,8 @@ SQTVM_INLINE void sqtvm_linear(const int8_t *x, const uint8_t *weights, const in
                                    head.output_zero_point,
                                    head.low,
                                    head.high,
-                                   requantization.left_shift};
+                                   requantization.left_shift,
+                                   sqtvm_skipped((uint32_t)shape.quads)};
   sqtvm_all_features(&features, shape.weight_bits, requantization);
 }
 

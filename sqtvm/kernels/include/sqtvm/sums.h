@@ -30,21 +30,24 @@ SQTVM_INLINE int32_t sqtvm_sum(const int8_t *values, int32_t count) {
 }
 
 /* ring: kernel_height rows of `length` sums, input row y in row y % kernel_height; next_row: the
- * input row after the newest one in it. */
+ * input row after the newest one in it; totals: out_width sums of the windows of out_row, times
+ * factor. */
 typedef struct {
   int32_t *ring;
+  int32_t *totals;
   int32_t length;
   int32_t next_row;
+  int32_t out_row;
+  int32_t factor;
 } sqtvm_row_sums;
 
-SQTVM_INLINE void sqtvm_row_sums_of(const int8_t *row, int32_t zero_point, int32_t *sums,
-                                    int32_t length, const sqtvm_conv2d_shape *shape) {
+SQTVM_INLINE void sqtvm_row_sums_add(const int8_t *row, int32_t zero_point, int32_t *sums,
+                                     int32_t length, const sqtvm_conv2d_shape *shape) {
   const int32_t channels = shape->in_channels;
   for (int32_t i = 0; i < length; ++i) {
     const int32_t column = i - shape->pad_left;
-    sums[i] = column >= 0 && column < shape->in_width
-                  ? sqtvm_sum(row + column * shape->pixel_stride, channels)
-                  : zero_point * channels;
+    sums[i] = column >= 0 && column < shape->in_width ? sqtvm_sum(row + column * channels, channels)
+                                                      : zero_point * channels;
   }
   /* In place: what is written stands before all that is still to be read. */
   for (int32_t i = 0; i < shape->out_width; ++i) {
@@ -56,28 +59,47 @@ SQTVM_INLINE void sqtvm_row_sums_of(const int8_t *row, int32_t zero_point, int32
   }
 }
 
-/* The sum of one output position's window. */
-SQTVM_SHARED int32_t sqtvm_window_sum(sqtvm_row_sums *state, const int8_t *x, int32_t position,
-                                      int32_t zero_point, const sqtvm_conv2d_shape *shape) {
-  const sqtvm_corner corner = sqtvm_corner_of(position, shape);
+/* The totals of one output row, after those of the row above or the same again. */
+SQTVM_SHARED void sqtvm_row_sums_total(sqtvm_row_sums *state, const int8_t *x, int32_t out_row,
+                                       int32_t zero_point, const sqtvm_conv2d_shape *shape) {
   const int32_t height = shape->kernel_height;
-  const int32_t first = corner.top < 0 ? 0 : corner.top;
-  const int32_t end =
-      corner.top + height < shape->in_height ? corner.top + height : shape->in_height;
+  const int32_t top = out_row * shape->stride_height - shape->pad_top;
+  const int32_t first = top < 0 ? 0 : top;
+  const int32_t end = top + height < shape->in_height ? top + height : shape->in_height;
   if (first < state->next_row - height || first > state->next_row) {
     state->next_row = first;
   }
   for (; state->next_row < end; ++state->next_row) {
-    sqtvm_row_sums_of(x + state->next_row * shape->in_width * shape->pixel_stride, zero_point,
-                      state->ring + state->next_row % height * state->length, state->length,
-                      shape);
+    sqtvm_row_sums_add(x + state->next_row * shape->in_width * shape->in_channels, zero_point,
+                       state->ring + state->next_row % height * state->length, state->length,
+                       shape);
   }
-  const int32_t output = position % shape->out_width;
-  int32_t sum = (height - (end - first)) * shape->kernel_width * shape->in_channels * zero_point;
-  for (int32_t y = first; y < end; ++y) {
-    sum += state->ring[y % height * state->length + output];
+  const int32_t outside =
+      (height - (end - first)) * shape->kernel_width * shape->in_channels * zero_point;
+  for (int32_t i = 0; i < shape->out_width; ++i) {
+    int32_t sum = outside;
+    if (outside == 0 && end - first == height) {
+      for (int32_t y = 0; y < height; ++y) {
+        sum += state->ring[y * state->length + i];
+      }
+    } else {
+      for (int32_t y = first; y < end; ++y) {
+        sum += state->ring[y % height * state->length + i];
+      }
+    }
+    state->totals[i] = sum * state->factor;
   }
-  return sum;
+  state->out_row = out_row;
+}
+
+/* The sum of one output position's window. */
+SQTVM_INLINE int32_t sqtvm_window_sum(sqtvm_row_sums *state, const int8_t *x, int32_t position,
+                                      int32_t zero_point, const sqtvm_conv2d_shape *shape) {
+  const int32_t out_row = position / shape->out_width;
+  if (out_row != state->out_row) {
+    sqtvm_row_sums_total(state, x, out_row, zero_point, shape);
+  }
+  return state->totals[position - out_row * shape->out_width];
 }
 
 #endif

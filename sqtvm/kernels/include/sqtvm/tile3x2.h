@@ -11,6 +11,7 @@
 #define SQTVM_TILE3X2_H
 
 #include "sqtvm/column.h"
+#include "sqtvm/unroll.h"
 
 /* All of it words: the assembly finds them by their place. column_end: one past the last quad;
  * skipped: turns left out of the first round of the unrolled loop; y: of position A, from which
@@ -98,122 +99,124 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
  * r1 the weights; r2 to r4 are A, B and C, r5 to r7 their sums for channel 0, r8 to r10 those for
  * channel 1; packed weights are in r11 (and r12, which is the mask below 8 bits), lanes in lr. */
 #define SQTVM_TILE_LOAD "ldmia r0!, {r2, r3, r4}\n\t"
-#define SQTVM_TILE_CHANNEL0      \
-  "smlad r5, lr, r2, r5\n\t"     \
-  "smlad r6, lr, r3, r6\n\t"     \
+#define SQTVM_TILE_CHANNEL0                                                                     \
+  "smlad r5, lr, r2, r5\n\t"                                                                    \
+  "smlad r6, lr, r3, r6\n\t"                                                                    \
   "smlad r7, lr, r4, r7\n\t"
-#define SQTVM_TILE_CHANNEL1      \
-  "smlad r8, lr, r2, r8\n\t"     \
-  "smlad r9, lr, r3, r9\n\t"     \
+#define SQTVM_TILE_CHANNEL1                                                                     \
+  "smlad r8, lr, r2, r8\n\t"                                                                    \
+  "smlad r9, lr, r3, r9\n\t"                                                                    \
   "smlad r10, lr, r4, r10\n\t"
 
-#define SQTVM_TILE_QUAD8                                    \
-  "ldrd r11, r12, [r1], #8\n\t" SQTVM_TILE_LOAD             \
-  "sxtb16 lr, r11\n\t" SQTVM_TILE_CHANNEL0                  \
-  "sxtb16 lr, r12\n\t" SQTVM_TILE_CHANNEL1 SQTVM_TILE_LOAD  \
-  "sxtb16 lr, r11, ror #8\n\t" SQTVM_TILE_CHANNEL0          \
+#define SQTVM_TILE_QUAD8                                                                        \
+  "ldrd r11, r12, [r1], #8\n\t" SQTVM_TILE_LOAD                                                 \
+  "sxtb16 lr, r11\n\t" SQTVM_TILE_CHANNEL0                                                      \
+  "sxtb16 lr, r12\n\t" SQTVM_TILE_CHANNEL1 SQTVM_TILE_LOAD                                      \
+  "sxtb16 lr, r11, ror #8\n\t" SQTVM_TILE_CHANNEL0                                              \
   "sxtb16 lr, r12, ror #8\n\t" SQTVM_TILE_CHANNEL1
 
-#define SQTVM_TILE_LANES(c0h0, c0h1, c1h0, c1h1)                        \
-  SQTVM_TILE_LOAD                                                       \
-  "and lr, r12, r11" c0h0 "\n\t" SQTVM_TILE_CHANNEL0                    \
-  "and lr, r12, r11, lsr #" c1h0 "\n\t" SQTVM_TILE_CHANNEL1             \
-  SQTVM_TILE_LOAD                                                       \
-  "and lr, r12, r11, lsr #" c0h1 "\n\t" SQTVM_TILE_CHANNEL0             \
+#define SQTVM_TILE_LANES(c0h0, c0h1, c1h0, c1h1)                                                \
+  SQTVM_TILE_LOAD                                                                               \
+  "and lr, r12, r11" c0h0 "\n\t" SQTVM_TILE_CHANNEL0                                            \
+  "and lr, r12, r11, lsr #" c1h0 "\n\t" SQTVM_TILE_CHANNEL1                                     \
+  SQTVM_TILE_LOAD                                                                               \
+  "and lr, r12, r11, lsr #" c0h1 "\n\t" SQTVM_TILE_CHANNEL0                                     \
   "and lr, r12, r11, lsr #" c1h1 "\n\t" SQTVM_TILE_CHANNEL1
 
 #define SQTVM_TILE_QUAD4 "ldr r11, [r1], #4\n\t" SQTVM_TILE_LANES("", "4", "8", "12")
 
-#define SQTVM_TILE_QUADS2                                              \
-  "ldr r11, [r1], #4\n\t" SQTVM_TILE_LANES("", "2", "4", "6")          \
+#define SQTVM_TILE_QUADS2                                                                       \
+  "ldr r11, [r1], #4\n\t" SQTVM_TILE_LANES("", "2", "4", "6")                                   \
   SQTVM_TILE_LANES(", lsr #8", "10", "12", "14")
 
-#define SQTVM_TILE_BIASES8        \
-  "ldr r5, [lr]\n\t"              \
-  "ldr r8, [lr, #8]\n\t"          \
-  "mov r6, r5\n\t"                \
-  "mov r7, r5\n\t"                \
-  "mov r9, r8\n\t"                \
+#define SQTVM_TILE_BIASES8                                                                      \
+  "ldr r5, [lr]\n\t"                                                                            \
+  "ldr r8, [lr, #8]\n\t"                                                                        \
+  "mov r6, r5\n\t"                                                                              \
+  "mov r7, r5\n\t"                                                                              \
+  "mov r9, r8\n\t"                                                                              \
   "mov r10, r8\n\t"
 
-#define SQTVM_TILE_BIASES         \
-  "ldr r7, [lr]\n\t"              \
-  "ldr r10, [lr, #8]\n\t"         \
-  "ldrd r2, r3, [sp, #40]\n\t"    \
-  "ldr r4, [sp, #48]\n\t"         \
-  "add r5, r7, r2\n\t"            \
-  "add r6, r7, r3\n\t"            \
-  "add r7, r7, r4\n\t"            \
-  "add r8, r10, r2\n\t"           \
-  "add r9, r10, r3\n\t"           \
+#define SQTVM_TILE_BIASES                                                                       \
+  "ldr r7, [lr]\n\t"                                                                            \
+  "ldr r10, [lr, #8]\n\t"                                                                       \
+  "ldrd r2, r3, [sp, #40]\n\t"                                                                  \
+  "ldr r4, [sp, #48]\n\t"                                                                       \
+  "add r5, r7, r2\n\t"                                                                          \
+  "add r6, r7, r3\n\t"                                                                          \
+  "add r7, r7, r4\n\t"                                                                          \
+  "add r8, r10, r2\n\t"                                                                         \
+  "add r9, r10, r3\n\t"                                                                         \
   "add r10, r10, r4\n\t"
 
 /* Multipliers are in r2 and r4, the zero point is in r3. */
-#define SQTVM_TILE_SCALE          \
-  "smmlar r5, r5, r2, r3\n\t"     \
-  "smmlar r6, r6, r2, r3\n\t"     \
-  "smmlar r7, r7, r2, r3\n\t"     \
-  "smmlar r8, r8, r4, r3\n\t"     \
-  "smmlar r9, r9, r4, r3\n\t"     \
+#define SQTVM_TILE_SCALE                                                                        \
+  "smmlar r5, r5, r2, r3\n\t"                                                                   \
+  "smmlar r6, r6, r2, r3\n\t"                                                                   \
+  "smmlar r7, r7, r2, r3\n\t"                                                                   \
+  "smmlar r8, r8, r4, r3\n\t"                                                                   \
+  "smmlar r9, r9, r4, r3\n\t"                                                                   \
   "smmlar r10, r10, r4, r3\n\t"
 
-#define SQTVM_TILE_SATURATE       \
-  "ssat r5, #8, r5\n\t"           \
-  "ssat r6, #8, r6\n\t"           \
-  "ssat r7, #8, r7\n\t"           \
-  "ssat r8, #8, r8\n\t"           \
-  "ssat r9, #8, r9\n\t"           \
+#define SQTVM_TILE_SATURATE                                                                     \
+  "ssat r5, #8, r5\n\t"                                                                         \
+  "ssat r6, #8, r6\n\t"                                                                         \
+  "ssat r7, #8, r7\n\t"                                                                         \
+  "ssat r8, #8, r8\n\t"                                                                         \
+  "ssat r9, #8, r9\n\t"                                                                         \
   "ssat r10, #8, r10\n\t"
 
-#define SQTVM_TILE_CLIP(value)    \
-  "cmp " value ", r2\n\t"         \
-  "it lt\n\t"                     \
-  "movlt " value ", r2\n\t"       \
-  "cmp " value ", r3\n\t"         \
-  "it gt\n\t"                     \
+#define SQTVM_TILE_CLIP(value)                                                                  \
+  "cmp " value ", r2\n\t"                                                                       \
+  "it lt\n\t"                                                                                   \
+  "movlt " value ", r2\n\t"                                                                     \
+  "cmp " value ", r3\n\t"                                                                       \
+  "it gt\n\t"                                                                                   \
   "movgt " value ", r3\n\t"
 
 #define SQTVM_TILE_REQUANTIZE SQTVM_TILE_SCALE SQTVM_TILE_SATURATE
 
+#define SQTVM_TILE_SHIFT          \
+  "ldr r0, [sp, #60]\n\t"         \
+  "lsl r5, r5, r0\n\t"            \
+  "lsl r6, r6, r0\n\t"            \
+  "lsl r7, r7, r0\n\t"            \
+  "lsl r8, r8, r0\n\t"            \
+  "lsl r9, r9, r0\n\t"            \
+  "lsl r10, r10, r0\n\t"
+
+#define SQTVM_TILE_REQUANTIZE_SHIFTED SQTVM_TILE_SHIFT SQTVM_TILE_SCALE SQTVM_TILE_SATURATE
+
 /* Any shift and any clip. */
-#define SQTVM_TILE_REQUANTIZE_ANY                                         \
-  "ldr r0, [sp, #60]\n\t"                                                 \
-  "lsl r5, r5, r0\n\t"                                                    \
-  "lsl r6, r6, r0\n\t"                                                    \
-  "lsl r7, r7, r0\n\t"                                                    \
-  "lsl r8, r8, r0\n\t"                                                    \
-  "lsl r9, r9, r0\n\t"                                                    \
-  "lsl r10, r10, r0\n\t" SQTVM_TILE_SCALE                                 \
-  "ldrd r2, r3, [sp, #52]\n\t" SQTVM_TILE_CLIP("r5") SQTVM_TILE_CLIP("r6") \
+#define SQTVM_TILE_REQUANTIZE_ANY                                                              \
+  SQTVM_TILE_SHIFT SQTVM_TILE_SCALE                                                            \
+  "ldrd r2, r3, [sp, #52]\n\t" SQTVM_TILE_CLIP("r5") SQTVM_TILE_CLIP("r6")                      \
   SQTVM_TILE_CLIP("r7") SQTVM_TILE_CLIP("r8") SQTVM_TILE_CLIP("r9") SQTVM_TILE_CLIP("r10")
 
 /* The whole loop over channels is one function a width, shared by every layer. The tile is
  * copied to sp, where the rest of it is in reach while r0 to r12 and lr are all taken. The first
- * round of the loop enters where as many turns are left as remain over a multiple of four. */
+ * round of the unrolled loop is entered as unroll.h says. */
 #define SQTVM_TILE_FUNCTION(name, mask, biases, turn, requantize, alone)                        \
   __attribute__((naked, noinline, unused)) static void name(                                    \
-      __attribute__((unused)) const sqtvm_tile *tile) {                                                \
-    __asm__ volatile("push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                         \
-                     "sub sp, sp, #68\n\t"                                                    \
-                     "mov r12, sp\n\t"                                                        \
-                     "ldmia r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n\t"           \
-                     "stmia r12!, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n\t"          \
-                     "ldmia r0, {r5, r6, r7, r8, r9, r10}\n\t"                                 \
-                     "stmia r12, {r5, r6, r7, r8, r9, r10}\n\t"                                \
-                     "adr r2, 9f\n\t"                                                          \
-                     "ldr r2, [r2, r4, lsl #2]\n\t"                                            \
+      __attribute__((unused)) const sqtvm_tile *tile) {                                         \
+    __asm__ volatile("push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                          \
+                     "sub sp, sp, #68\n\t"                                                      \
+                     "mov r12, sp\n\t"                                                          \
+                     "ldmia r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n\t"            \
+                     "stmia r12!, {r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}\n\t"           \
+                     "ldmia r0, {r5, r6, r7, r8, r9, r10}\n\t"                                  \
+                     "stmia r12, {r5, r6, r7, r8, r9, r10}\n\t"                                 \
+                     "adr r2, 9f\n\t"                                                           \
+                     "ldr r2, [r2, r4, lsl #2]\n\t"                                             \
                      "str r2, [sp, #12]\n\t" mask                                               \
                      "0:\n\t"                                                                   \
-                     "ldr r0, [sp, #4]\n\t"                                                    \
+                     "ldr r0, [sp, #4]\n\t"                                                     \
                      "ldr lr, [sp, #16]\n\t" biases                                             \
                      "ldr pc, [sp, #12]\n"                                                      \
-                     "1:\n\t" turn                                                              \
-                     "2:\n\t" turn                                                              \
-                     "3:\n\t" turn                                                              \
-                     "4:\n\t" turn                                                              \
-                     "ldr lr, [sp, #8]\n\t"                                                    \
+                     SQTVM_UNROLLED(turn)                                                       \
+                     "ldr lr, [sp, #8]\n\t"                                                     \
                      "cmp r0, lr\n\t"                                                           \
-                     "bne 1b\n\t"                                                               \
+                     "bne 10b\n\t"                                                              \
                      "ldr lr, [sp, #16]\n\t"                                                    \
                      "ldmia lr!, {r0, r2, r3, r4}\n\t"                                          \
                      "str lr, [sp, #16]\n\t"                                                    \
@@ -231,30 +234,41 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
                      "cmp lr, r2\n\t"                                                           \
                      "bne 0b\n"                                                                 \
                      "8:\n\t"                                                                   \
-                     "add sp, sp, #68\n\t"                                                     \
-                     "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t"                          \
+                     "add sp, sp, #68\n\t"                                                      \
+                     "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t"                           \
                      ".balign 4\n"                                                              \
                      "9:\n\t"                                                                   \
-                     ".word 1b + 1, 2b + 1, 3b + 1, 4b + 1\n");                                 \
+                     SQTVM_ENTRIES);                                                            \
   }
 
 /* Stops before the second channel of the last pair where odd_channels is 1. */
-#define SQTVM_TILE_ALONE          \
-  "ldr r11, [sp, #20]\n\t"        \
-  "ldr r4, [sp, #64]\n\t"        \
-  "sub r11, r11, lr\n\t"          \
-  "add r11, r11, #1\n\t"         \
-  "cmp r4, r11\n\t"               \
+#define SQTVM_TILE_ALONE                                                                        \
+  "ldr r11, [sp, #20]\n\t"                                                                      \
+  "ldr r4, [sp, #64]\n\t"                                                                       \
+  "sub r11, r11, lr\n\t"                                                                        \
+  "add r11, r11, #1\n\t"                                                                        \
+  "cmp r4, r11\n\t"                                                                             \
   "beq 8f\n\t"
 
-#define SQTVM_TILE_FUNCTIONS(width, mask, biases, turn)                                        \
-  SQTVM_TILE_FUNCTION(sqtvm_tile_w##width, mask, biases, turn, SQTVM_TILE_REQUANTIZE, "")      \
-  SQTVM_TILE_FUNCTION(sqtvm_tile_any_w##width, mask, biases, turn, SQTVM_TILE_REQUANTIZE_ANY,  \
+#define SQTVM_TILE_FUNCTIONS(width, mask, biases, turn)                                         \
+  SQTVM_TILE_FUNCTION(sqtvm_tile_w##width, mask, biases, turn, SQTVM_TILE_REQUANTIZE, "")       \
+  SQTVM_TILE_FUNCTION(sqtvm_tile_shifted_w##width, mask, biases, turn,                          \
+                      SQTVM_TILE_REQUANTIZE_SHIFTED, "")                                        \
+  SQTVM_TILE_FUNCTION(sqtvm_tile_any_w##width, mask, biases, turn, SQTVM_TILE_REQUANTIZE_ANY,   \
                       SQTVM_TILE_ALONE)
 
 SQTVM_TILE_FUNCTIONS(8, "", SQTVM_TILE_BIASES8, SQTVM_TILE_QUAD8)
 SQTVM_TILE_FUNCTIONS(4, "mov r12, #0x000F000F\n\t", SQTVM_TILE_BIASES, SQTVM_TILE_QUAD4)
 SQTVM_TILE_FUNCTIONS(2, "mov r12, #0x00030003\n\t", SQTVM_TILE_BIASES, SQTVM_TILE_QUADS2)
+
+#define SQTVM_TILE_CALL(width)           \
+  if (any) {                             \
+    sqtvm_tile_any_w##width(tile);       \
+  } else if (shifted) {                  \
+    sqtvm_tile_shifted_w##width(tile);   \
+  } else {                               \
+    sqtvm_tile_w##width(tile);           \
+  }
 
 #endif
 
@@ -263,27 +277,18 @@ SQTVM_TILE_FUNCTIONS(2, "mov r12, #0x00030003\n\t", SQTVM_TILE_BIASES, SQTVM_TIL
 SQTVM_INLINE void sqtvm_tile3x2(const sqtvm_tile *tile, int32_t bits, int32_t odd_channels,
                                 sqtvm_requantization requantization) {
 #if SQTVM_DSP
-  const int32_t any = requantization.clips || requantization.left_shift || odd_channels;
+  /* Compact kernels spare the flash of the functions for a shift without a clip. */
+  const int32_t any =
+      requantization.clips || odd_channels || (SQTVM_COMPACT && requantization.left_shift);
+  const int32_t shifted = !SQTVM_COMPACT && requantization.left_shift;
   if ((SQTVM_CONV2D_BITS & 8) && bits == 8) {
-    if (any) {
-      sqtvm_tile_any_w8(tile);
-    } else {
-      sqtvm_tile_w8(tile);
-    }
+    SQTVM_TILE_CALL(8)
   }
   if ((SQTVM_CONV2D_BITS & 4) && bits == 4) {
-    if (any) {
-      sqtvm_tile_any_w4(tile);
-    } else {
-      sqtvm_tile_w4(tile);
-    }
+    SQTVM_TILE_CALL(4)
   }
   if ((SQTVM_CONV2D_BITS & 2) && bits == 2) {
-    if (any) {
-      sqtvm_tile_any_w2(tile);
-    } else {
-      sqtvm_tile_w2(tile);
-    }
+    SQTVM_TILE_CALL(2)
   }
 #else
   (void)odd_channels;

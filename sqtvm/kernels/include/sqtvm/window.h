@@ -69,13 +69,4 @@ SQTVM_INLINE void sqtvm_gather_row(const int8_t *x, int32_t y, int32_t left, int
   }
 }
 
-/* A whole window, row after row. */
-SQTVM_INLINE void sqtvm_gather_window(const int8_t *x, sqtvm_corner corner, int32_t zero_point,
-                                      int8_t *to, const sqtvm_conv2d_shape *shape) {
-  const int32_t run = shape->kernel_width * shape->in_channels;
-  for (int32_t row = 0; row < shape->kernel_height; ++row) {
-    sqtvm_gather_row(x, corner.top + row, corner.left, zero_point, to + row * run, shape);
-  }
-}
-
 #endif
