@@ -20,6 +20,7 @@ from sqtvm.cli.deploy import deploy
 from sqtvm.cli.doctor import doctor
 from sqtvm.cli.help_text import unwrapped
 from sqtvm.cli.init import init
+from sqtvm.cli.profile import profile
 from sqtvm.cli.run import run
 from sqtvm.cli.status import STATUS_HELP
 
@@ -59,6 +60,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "compile": compile_,
     "build": build,
     "run": run,
+    "profile": profile,
     "doctor": doctor,
 }
 for name, command in _COMMANDS.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,15 +11,11 @@ from rich.table import Table
 
 from sqtvm.cli import options
 from sqtvm.cli.console import STARTING, session, show, show_json
-from sqtvm.errors import SqtvmError
 from sqtvm.settings import SettingsError
 
 if TYPE_CHECKING:
-    from sqtvm.firmware.archive import NetworkArchive
-    from sqtvm.firmware.project import Project
     from sqtvm.frontend.model import Samples
     from sqtvm.measure.measurement import Measurement
-    from sqtvm.quantize.network import Int8Array
 
 _LOG = logging.getLogger("sqtvm.build")
 
@@ -63,6 +58,7 @@ def run(
     """
     with session(quiet, verbose) as on_progress:
         on_progress(STARTING)
+        from sqtvm.cli.firmware_project import archive_of, board_of, inputs_of
         from sqtvm.firmware.boards import load_board
         from sqtvm.firmware.build import Variant, build
         from sqtvm.firmware.flash import flash
@@ -76,12 +72,12 @@ def run(
         target = parse_target(settings.measure)
         if target.kind == "none":
             raise SettingsError("nothing runs with measure none", "give --measure emulator")
-        described = load_board(board or _board_of(project))
+        described = load_board(board or board_of(project))
         opened = open_project(project, described)
-        network = _archive_of(opened, archive)
+        network = archive_of(opened, archive)
         on_progress(Progress("load", f"reading {settings.data}"))
         chosen = load_data(settings.data, samples)
-        inputs = _inputs(network, chosen)
+        inputs = inputs_of(network, chosen)
         variant: Variant = "emulator" if target.kind == "emulator" else "board"
         on_progress(Progress("build", f"image for the {variant}"))
         firmware = build(opened, variant, _LOG.debug)
@@ -102,47 +98,6 @@ def run(
     else:
         show(_table(measurement), quiet)
         show(_summary(measurement, accuracy), quiet)
-
-
-def _board_of(project: Path) -> str:
-    from sqtvm.firmware.project import PROJECT_FILE
-
-    try:
-        return str(json.loads((project / PROJECT_FILE).read_text(encoding="utf-8"))["board"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SqtvmError(
-            f"{project}: is not a firmware project", "make one: sqtvm build"
-        ) from error
-
-
-def _archive_of(project: Project, given: Path | None) -> NetworkArchive:
-    """The archive that the project was made from, which alone knows scales and layers' names."""
-    from sqtvm.firmware.archive import read_archive
-
-    places = [given] if given else [*project.path.resolve().parent.glob("*.tar")]
-    for path in places:
-        network = read_archive(path)
-        if network.sha256 == project.archive_sha256:
-            return network
-    if given:
-        raise SqtvmError(f"{given}: is not what {project.path} was made from", "build it again")
-    raise SqtvmError(
-        f"{project.path}: the archive it was made from is not beside it", "give --archive FILE"
-    )
-
-
-def _inputs(network: NetworkArchive, samples: Samples) -> Int8Array:
-    """The samples as the firmware takes them: int8 [count, height, width, channels] or
-    [count, features]."""
-    from sqtvm.frontend.data import fit_to_input
-    from sqtvm.quantize.network import TensorQuantization
-
-    shape = network.input.shape[1:]
-    channels_first = (shape[-1], *shape[:-1]) if len(shape) == 3 else shape
-    x = fit_to_input(samples, channels_first).x
-    quantization = TensorQuantization(network.input.scale, network.input.zero_point)
-    quantized = quantization.quantize(x)
-    return quantized.transpose(0, 2, 3, 1).copy() if quantized.ndim == 4 else quantized
 
 
 def _accuracy(measurement: Measurement, samples: Samples) -> float | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from sqtvm.errors import MeasurementError, ToolError
 
 OUTSIDE = -1
+LINE_BYTES = 32
 _COMPILERS = ("cc", "gcc", "clang")
 _COMPILE_SECONDS = 120
 
@@ -63,6 +64,9 @@ class LineFills:
         return LineFills(self.code + other.code, self.flash + other.flash, self.ram + other.ram)
 
 
+NO_FILLS = LineFills()
+
+
 @dataclass(frozen=True)
 class CachedMemory:
     """First-level caches of 32-byte lines, and what lies behind them.
@@ -104,6 +108,9 @@ class InferenceCounts:
     def instructions(self) -> int:
         return sum(count.executed for count in self.counts)
 
+    def fills_of(self, segment: int) -> LineFills:
+        return self.fills.get(segment, NO_FILLS)
+
     def segment(self, number: int) -> tuple[InstructionCount, ...]:
         return tuple(count for count in self.counts if count.segment == number)
 
@@ -143,7 +150,7 @@ def read_table(table: Path) -> InferenceCounts:
         segment, address, opcode, executed, jumped = line.split("\t")
         if segment == "fills":
             more = LineFills(int(opcode), int(executed), int(jumped))
-            fills[int(address)] = fills.get(int(address), LineFills()) + more
+            fills[int(address)] = fills.get(int(address), NO_FILLS) + more
             continue
         counts.append(
             InstructionCount(

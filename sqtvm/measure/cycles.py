@@ -18,7 +18,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sqtvm.errors import BoardError
-from sqtvm.measure.counting import InstructionCount, LineFills
+from sqtvm.measure.counting import NO_FILLS, InstructionCount, LineFills
 from sqtvm.measure.disassembly import Instruction
 from sqtvm.measure.dual_issue import IssueClass, Stages, block_cycles, blocks
 from sqtvm.measure.instruction_class import Decoded, decode
@@ -171,7 +171,7 @@ def estimate(
     model: CycleModel,
     counts: Iterable[InstructionCount],
     instructions: Mapping[int, Instruction],
-    fills: LineFills = LineFills(),
+    fills: LineFills = NO_FILLS,
     wait_states: int = 0,
 ) -> CycleEstimate:
     """Cycles of what was counted.

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sqtvm.errors import MeasurementError
+from sqtvm.firmware.boards import Board
 from sqtvm.measure import counting
-from sqtvm.measure.counting import InferenceCounts, Markers
+from sqtvm.measure.counting import CachedMemory, InferenceCounts, Markers
 from sqtvm.measure.emulator import Emulator, Machine
 from sqtvm.measure.messages import Identity, ProfileEntry, RunResult
 from sqtvm.measure.session import Session
 from sqtvm.measure.target import Target
+from sqtvm.measure.target_open import open_session
 
 # Inferences done so far, inferences in all.
 OnProgress = Callable[[int, int], None]
@@ -44,29 +46,77 @@ def on_emulator(
     archive_sha256: str | None,
     inputs: NDArray[np.int8],
     on_progress: OnProgress | None = None,
+    memory: CachedMemory | None = None,
 ) -> Inferences:
-    """Run every input in QEMU; raises ToolError and MeasurementError with QEMU's own message."""
+    """Run every input in QEMU; raises ToolError and MeasurementError with QEMU's own message.
+
+    The first inference is counted, and with ``memory`` its caches are followed; the others run in
+    an emulator without the plugin, which is faster.
+    """
+    _require(inputs)
     library = counting.library(machine.program)
     with tempfile.TemporaryDirectory(prefix="sqtvm-") as temporary:
         table = Path(temporary) / "counts"
-        plugin = counting.arguments(library, table, markers)
-        with Emulator(machine, elf, plugin) as emulator:
-            try:
-                with Session(emulator.address) as session:
-                    return _run_all(session, archive_sha256, inputs, 1, on_progress, table)
-            except MeasurementError as error:
-                raise emulator.explain(error) from error
+        plugin = counting.arguments(library, table, markers, memory)
+        tell = _Tell(on_progress, len(inputs))
+        counted = _emulate(Emulator(machine, elf, plugin), archive_sha256, inputs[:1], tell, table)
+        if len(inputs) == 1:
+            return counted
+        others = _emulate(Emulator(machine, elf), archive_sha256, inputs[1:], tell, None)
+    return replace(
+        counted,
+        outputs=np.concatenate([counted.outputs, others.outputs]),
+        results=counted.results + others.results,
+    )
+
+
+def _emulate(
+    emulator: Emulator,
+    archive_sha256: str | None,
+    inputs: NDArray[np.int8],
+    tell: _Tell,
+    table: Path | None,
+) -> Inferences:
+    profiled = 0 if table is None else 1
+    with emulator:
+        try:
+            with Session(emulator.address) as session:
+                return _run_all(session, archive_sha256, inputs, profiled, tell, table)
+        except MeasurementError as error:
+            raise emulator.explain(error) from error
 
 
 def on_board(
     target: Target,
+    board: Board,
+    elf: Path,
     archive_sha256: str | None,
     inputs: NDArray[np.int8],
     on_progress: OnProgress | None = None,
 ) -> Inferences:
-    """Run every input on the board at ``target``; raises MeasurementError."""
-    with Session(target.port, target.baudrate) as session:
-        return _run_all(session, archive_sha256, inputs, _PROFILED_INFERENCES, on_progress, None)
+    """Run every input on the board at ``target``; raises MeasurementError and ToolError."""
+    _require(inputs)
+    tell = _Tell(on_progress, len(inputs))
+    with open_session(target, board, elf) as session:
+        return _run_all(session, archive_sha256, inputs, _PROFILED_INFERENCES, tell, None)
+
+
+class _Tell:
+    """Counts inferences over several sessions."""
+
+    def __init__(self, on_progress: OnProgress | None, total: int) -> None:
+        self._on_progress = on_progress
+        self._done, self._total = 0, total
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._on_progress is not None:
+            self._on_progress(self._done, self._total)
+
+
+def _require(inputs: NDArray[np.int8]) -> None:
+    if len(inputs) == 0:
+        raise MeasurementError("there is no sample to measure with", "give data with samples")
 
 
 def _run_all(
@@ -74,11 +124,9 @@ def _run_all(
     archive_sha256: str | None,
     inputs: NDArray[np.int8],
     profiled: int,
-    on_progress: OnProgress | None,
+    tell: _Tell,
     table: Path | None,
 ) -> Inferences:
-    if len(inputs) == 0:
-        raise MeasurementError("there is no sample to measure with", "give data with samples")
     identity = session.identify(archive_sha256)
     outputs, results, profiles = [], [], []
     counts = None
@@ -92,6 +140,5 @@ def _run_all(
         results.append(result)
         if number == 0 and table is not None:
             counts = counting.read_table(table)
-        if on_progress is not None:
-            on_progress(number + 1, len(inputs))
+        tell()
     return Inferences(identity, np.stack(outputs), tuple(results), tuple(profiles), counts)

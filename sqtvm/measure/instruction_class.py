@@ -44,6 +44,20 @@ _CONDITIONAL = re.compile(r"cbn?z|b(eq|ne|cs|cc|hs|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt
 _NO_RESULT = ("cmp", "cmn", "tst", "teq", "it", "nop", "b", "cb")
 
 
+CLASSES = ("load", "store", "mac", "alu", "branch")
+
+
+def class_of(kind: str) -> str:
+    """Which of CLASSES a kind of ``decode`` belongs to, as reports tell them apart."""
+    if kind.startswith(("load", "float_load")):
+        return "load"
+    if kind.startswith(("store", "float_store")):
+        return "store"
+    if kind.startswith(("multiply", "float_multiply")):
+        return "mac"
+    return "branch" if kind.startswith(("branch", "table_branch")) else "alu"
+
+
 @dataclass(frozen=True)
 class Decoded:
     """kind: the class; words: 32-bit words that a multiple or floating-point transfer moves;

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median_low
 
 from sqtvm.errors import MeasurementError
 from sqtvm.measure import cycles
-from sqtvm.measure.counting import InferenceCounts
+from sqtvm.measure.counting import NO_FILLS, InferenceCounts, InstructionCount, LineFills
 from sqtvm.measure.cycles import CycleModel
-from sqtvm.measure.disassembly import disassemble
-from sqtvm.measure.measurement import LayerMeasurement
+from sqtvm.measure.disassembly import Instruction
+from sqtvm.measure.instruction_class import CLASSES, class_of, decode
+from sqtvm.measure.measurement import LayerMeasurement, Repeatability
 from sqtvm.measure.messages import ProfileEntry
 
 
-def counted_layers(
-    counts: InferenceCounts,
-    profile: Sequence[ProfileEntry],
-    layer_names: Sequence[str],
-    elf: Path,
-    model: CycleModel,
-) -> tuple[tuple[LayerMeasurement, ...], float]:
-    """Exact instructions and estimated cycles of each layer, and the cycles of the whole inference.
+@dataclass(frozen=True, eq=False)
+class LayerCounts:
+    """What one layer executed, wherever it ran; fills: of the caches meanwhile."""
 
-    profile: the firmware's table, which says the layer of each segment in order; a layer that
-    compiled to nothing has 0 of both. Raises MeasurementError where the profile and the counts
-    do not belong together.
+    name: str
+    counts: tuple[InstructionCount, ...]
+    fills: LineFills
+
+    @property
+    def instructions(self) -> int:
+        return sum(count.executed for count in self.counts)
+
+
+def by_layer(
+    counts: InferenceCounts, profile: Sequence[ProfileEntry], layer_names: Sequence[str]
+) -> tuple[LayerCounts, ...]:
+    """profile: the firmware's table, which says the layer of each segment in order; a layer that
+    compiled to nothing has no counts. Raises MeasurementError where the profile and the counts do
+    not belong together.
     """
     _check(profile, layer_names)
     if len(profile) != counts.layers:
@@ -34,23 +42,51 @@ def counted_layers(
             f"the emulator counted {counts.layers} layers, the firmware reported {len(profile)}",
             "build the firmware again with this version of sqtvm",
         )
-    instructions = disassemble(elf, frozenset(count.address for count in counts.counts))
-    executed = [0] * len(layer_names)
-    estimated = [0.0] * len(layer_names)
+    if not profile:
+        return ()
+    segments: dict[int, list[int]] = {}
     for number, entry in enumerate(profile):
-        segment = counts.segment(number)
-        executed[entry.layer] += sum(count.executed for count in segment)
-        estimated[entry.layer] += cycles.estimate(model, segment, instructions).likely
-    layers = tuple(
-        LayerMeasurement(name, executed[number], estimated[number], None)
-        for number, name in enumerate(layer_names)
-        if profile
+        segments.setdefault(entry.layer, []).append(number)
+    return tuple(
+        LayerCounts(
+            name,
+            tuple(count for number in segments.get(layer, ()) for count in counts.segment(number)),
+            sum(
+                (counts.fills_of(number) for number in segments.get(layer, ())),
+                NO_FILLS,
+            ),
+        )
+        for layer, name in enumerate(layer_names)
     )
-    return layers, cycles.estimate(model, counts.counts, instructions).likely
+
+
+def counted_layer(
+    layer: LayerCounts,
+    instructions: Mapping[int, Instruction],
+    model: CycleModel,
+    wait_states: int,
+    clock_hz: int,
+) -> LayerMeasurement:
+    """Exact instructions and estimated cycles of one layer.
+
+    instructions: the disassembly at each counted address; wait_states: of the board's flash.
+    """
+    found = cycles.estimate(model, layer.counts, instructions, layer.fills, wait_states)
+    by_class = dict.fromkeys(CLASSES, 0)
+    for count in layer.counts:
+        by_class[class_of(decode(instructions[count.address]).kind)] += count.executed
+    return LayerMeasurement(
+        layer.name,
+        layer.instructions,
+        found.likely,
+        None,
+        ms=1000 * found.likely / clock_hz,
+        by_class=by_class,
+    )
 
 
 def measured_layers(
-    profiles: Sequence[Sequence[ProfileEntry]], layer_names: Sequence[str]
+    profiles: Sequence[Sequence[ProfileEntry]], layer_names: Sequence[str], clock_hz: int
 ) -> tuple[LayerMeasurement, ...]:
     """The median over several inferences of each layer's cycles by the board's own counter."""
     totals = []
@@ -62,10 +98,25 @@ def measured_layers(
         totals.append(total)
     if not any(profiles):
         return ()
-    return tuple(
-        LayerMeasurement(name, None, None, median_low([total[number] for total in totals]))
-        for number, name in enumerate(layer_names)
-    )
+    layers = []
+    for number, name in enumerate(layer_names):
+        spread = repeatability([total[number] for total in totals])
+        layers.append(
+            LayerMeasurement(
+                name,
+                None,
+                None,
+                spread.median,
+                ms=1000 * spread.median / clock_hz,
+                repeatability=spread,
+            )
+        )
+    return tuple(layers)
+
+
+def repeatability(runs: Sequence[int]) -> Repeatability:
+    """Of the cycles of several runs of the same."""
+    return Repeatability(len(runs), min(runs), median_low(runs), max(runs))
 
 
 def _check(profile: Sequence[ProfileEntry], layer_names: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median_low
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,9 @@ from sqtvm.firmware.boards import Board
 from sqtvm.firmware.build import Firmware
 from sqtvm.firmware.memory_use import memory_use
 from sqtvm.measure import cycles, inference
-from sqtvm.measure.counting import THUMB_MARKERS
-from sqtvm.measure.emulator import Machine
+from sqtvm.measure.counted import count
 from sqtvm.measure.inference import Inferences, OnProgress
-from sqtvm.measure.layers import counted_layers, measured_layers
+from sqtvm.measure.layers import counted_layer, measured_layers, repeatability
 from sqtvm.measure.measurement import Measurement
 from sqtvm.measure.target import Target
 
@@ -31,9 +29,10 @@ def measure(
 ) -> Measurement:
     """Run every one of ``inputs`` (int8 [samples, *input shape]) on the target.
 
-    firmware: its emulated variant for the emulator; for a serial port the board's own, which has
-    been flashed; layer_names: of the integer network, in its order; on_progress: called with the
-    inferences done and those in all. The outputs are int8 [samples, output bytes].
+    firmware: its emulated variant for the emulator; for a board the board's own, which at a serial
+    port has been flashed, and which a labgrid place is flashed with; layer_names: of the integer
+    network, in its order; on_progress: called with the inferences done and those in all. The
+    outputs are int8 [samples, output bytes].
 
     On the emulator, instructions are those of the first input, exact, and the time is the
     cycle model's; on a board, cycles are the median of all inferences. Raises MeasurementError
@@ -41,8 +40,8 @@ def measure(
     """
     if target.kind == "emulator":
         return _emulated(firmware, board, target, inputs, layer_names, on_progress)
-    if target.kind == "serial":
-        return _measured(firmware, target, inputs, layer_names, on_progress)
+    if target.kind in ("serial", "labgrid"):
+        return _measured(firmware, board, target, inputs, layer_names, on_progress)
     raise MeasurementError(
         "there is no target to measure on", "give --measure emulator or --measure serial:PORT"
     )
@@ -58,59 +57,57 @@ def _emulated(
 ) -> Measurement:
     _require_variant(firmware, "emulator", target)
     model = cycles.model_for(board.core)
-    emulator = board.emulator
-    done = inference.on_emulator(
-        Machine(emulator.program, emulator.machine, emulator.cpu),
-        firmware.elf,
-        THUMB_MARKERS,
-        firmware.project.archive_sha256,
-        inputs,
-        on_progress,
-    )
-    assert done.counts is not None
-    layers, est_cycles = counted_layers(
-        done.counts, done.profiles[0], layer_names, firmware.elf, model
-    )
+    wait_states = board.clock.wait_states
+    done = count(firmware, board, model, inputs, layer_names, on_progress)
+    whole = done.cycles(model, wait_states)
     return Measurement(
         target=str(target),
-        layers=layers,
+        layers=tuple(
+            counted_layer(layer, done.instructions, model, wait_states, board.clock_hz)
+            for layer in done.layers
+        ),
         instructions=done.counts.instructions,
-        est_cycles=est_cycles,
+        est_cycles=whole.likely,
+        est_cycles_range=(whole.low, whole.high),
         cycle_model=model.title,
         measured_cycles=None,
-        ms=1000 * est_cycles / board.clock_hz,
+        ms=1000 * whole.likely / board.clock_hz,
         ms_source="emulated",
-        memory=memory_use(firmware.elf, _stack_bytes(done)),
-        outputs=done.outputs,
+        memory=memory_use(firmware.elf, _stack_bytes(done.inferences)),
+        outputs=done.inferences.outputs,
     )
 
 
 def _measured(
     firmware: Firmware,
+    board: Board,
     target: Target,
     inputs: NDArray[np.int8],
     layer_names: Sequence[str],
     on_progress: OnProgress | None,
 ) -> Measurement:
     _require_variant(firmware, "board", target)
-    done = inference.on_board(target, firmware.project.archive_sha256, inputs, on_progress)
-    measured = median_low([result.cycles for result in done.results])
-    if measured == 0:
+    done = inference.on_board(
+        target, board, firmware.elf, firmware.project.archive_sha256, inputs, on_progress
+    )
+    runs = repeatability([result.cycles for result in done.results])
+    if runs.median == 0:
         raise MeasurementError(
-            f"the cycle counter of the target at {target.port} stands still",
+            f"the cycle counter of the target at {target} stands still",
             "an emulator has none; on a board, check that it runs the board's own firmware",
         )
     return Measurement(
         target=str(target),
-        layers=measured_layers(done.profiles, layer_names),
+        layers=measured_layers(done.profiles, layer_names, done.identity.clock_hz),
         instructions=None,
         est_cycles=None,
         cycle_model=None,
-        measured_cycles=measured,
-        ms=1000 * measured / done.identity.clock_hz,
+        measured_cycles=runs.median,
+        ms=1000 * runs.median / done.identity.clock_hz,
         ms_source="measured",
         memory=memory_use(firmware.elf, _stack_bytes(done)),
         outputs=done.outputs,
+        repeatability=runs,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sqtvm.errors import BoardError
 from sqtvm.measure import cycles
-from sqtvm.measure.counting import InstructionCount
+from sqtvm.measure.counting import InstructionCount, LineFills
 from sqtvm.measure.cycles import CycleEstimate
 from sqtvm.measure.disassembly import Instruction
 from sqtvm.measure.instruction_class import decode
@@ -89,10 +89,22 @@ def test_the_m3_is_slower_where_its_manual_says_so() -> None:
     assert estimate("cortex-m3", ["umlal r0, r1, r2, r3"]) == CycleEstimate(4, 5.5, 7)
 
 
-def test_the_m7_is_a_rate_with_a_range() -> None:
-    found = estimate("cortex-m7", ["ldr r0, [r1]"] * 100)
-    assert found.low < found.likely < found.high
-    assert found.likely == pytest.approx(90)
+def test_flash_wait_states_are_paid_for_each_line() -> None:
+    model = cycles.model_for("cortex-m7")
+    assert model.memory is not None
+    seven, none = (
+        cycles.estimate(model, (), {}, LineFills(code=3, flash=100, ram=0), wait_states)
+        for wait_states in (7, 0)
+    )
+    assert seven.likely - none.likely == 7 * 103 * model.memory.accesses
+    assert seven.low < seven.likely < seven.high
+    ram = cycles.estimate(model, (), {}, LineFills(ram=10), 7)
+    assert ram.likely == 10 * model.memory.ram_fill.likely
+
+
+def test_the_m0plus_adds_up_its_table() -> None:
+    assert likely("cortex-m0plus", "ldr r0, [r1]", "muls r0, r1", "str r0, [r1]") == 5
+    assert estimate("cortex-m0plus", ["bne 10 <loop>"], jumped=[0]).likely == 2
 
 
 @pytest.mark.parametrize(
@@ -132,14 +144,18 @@ def test_classes(mnemonic: str, kind: str) -> None:
 
 def test_every_model_is_complete_and_says_where_it_is_from() -> None:
     assert {core for model in cycles.models() for core in model.cores} >= {
+        "cortex-m0plus",
         "cortex-m3",
+        "cortex-m33",
         "cortex-m4",
         "cortex-m7",
     }
     for model in cycles.models():
         assert model.source
         assert model.error
-        assert model.rate is not None or "alu" in model.classes
+        assert model.check
+        classes = model.classes if model.dual_issue is None else model.dual_issue.classes
+        assert all(rules.source for rules in classes.values())
 
 
 def test_an_unknown_core_is_an_error_that_lists_the_known() -> None:

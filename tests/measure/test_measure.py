@@ -16,6 +16,7 @@ from sqtvm.firmware.project import generate
 from sqtvm.frontend.graph import Conv2d, Linear
 from sqtvm.measure.emulator import Emulator, Machine
 from sqtvm.measure.measure import measure
+from sqtvm.measure.profile import profile
 from sqtvm.measure.session import Session
 from sqtvm.measure.target import Target
 from sqtvm.measure.verify import verify
@@ -76,10 +77,33 @@ def test_a_hundred_samples_give_the_references_bytes(built: Built) -> None:
     assert found.est_cycles > sum(layer.est_cycles or 0 for layer in found.layers)
     assert found.ms == pytest.approx(1000 * found.est_cycles / built.board.clock_hz)
     assert (found.ms_source, found.measured_cycles) == ("emulated", None)
+    assert found.est_cycles_range is not None
+    assert found.est_cycles_range[0] < found.est_cycles < found.est_cycles_range[1]
+    assert all(layer.ms is not None for layer in found.layers)
     assert found.cycle_model is not None
     assert found.cycle_model.startswith(built.board.core)
     assert 0 < found.memory.ram_stack <= built.board.stack_bytes
     assert found.memory.flash_bytes <= built.board.flash_bytes
+
+
+def test_a_profile_adds_up_to_the_measurement(built: Built) -> None:
+    found = profile(built.firmware, built.board, built.inputs, built.layer_names)
+    whole = measure(
+        built.firmware, built.board, Target("emulator"), built.inputs[:1], built.layer_names
+    )
+    assert found.instructions == whole.instructions == sum(found.by_class.values())
+    assert [layer.name for layer in found.layers[:-1]] == built.layer_names
+    for layer, measured in zip(found.layers, whole.layers, strict=False):
+        assert layer.instructions == measured.instructions
+        assert layer.by_class == measured.by_class
+        assert layer.instructions == sum(line.instructions for line in layer.lines)
+    convolution = found.layer("stem.conv")
+    assert convolution.by_class["mac"] > 0
+    # Most of a kernel's instructions are known by their source.
+    known = sum(line.instructions for line in convolution.lines if line.source is not None)
+    assert known > 0.9 * convolution.instructions
+    cached = built.board.caches.data_bytes > 0
+    assert (sum(sum(layer.fills) for layer in found.layers) > 0) is cached
 
 
 def test_the_same_firmware_takes_the_same_instructions_again(built: Built) -> None:
