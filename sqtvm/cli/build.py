@@ -17,6 +17,20 @@ from sqtvm.cli.console import session, show, show_json
 _LOG = logging.getLogger("sqtvm.build")
 
 
+class HarnessName(StrEnum):
+    """Who asks the firmware."""
+
+    SQTVM = "sqtvm"
+    MLPERF_TINY = "mlperf-tiny"
+
+
+class MlperfMode(StrEnum):
+    """What MLPerf Tiny's runner measures."""
+
+    PERFORMANCE = "performance"
+    ENERGY = "energy"
+
+
 class Image(StrEnum):
     """Which image of the project to build."""
 
@@ -38,6 +52,20 @@ def build(
     image: Annotated[
         Image, typer.Option(help="what to compile; none leaves the project alone")
     ] = Image.BOTH,
+    harness: Annotated[
+        HarnessName, typer.Option(help="who asks it: sqtvm, or the runners of MLPerf Tiny")
+    ] = HarnessName.SQTVM,
+    mlperf_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="the benchmark: ic01, vww01, kws01 or ad01; by default by the input's shape",
+            show_default=False,
+        ),
+    ] = None,
+    mlperf_mode: Annotated[
+        MlperfMode, typer.Option(help="energy answers at 9600 baud and marks time by a pin")
+    ] = MlperfMode.PERFORMANCE,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -52,11 +80,14 @@ def build(
     \b
     sqtvm build network.tar --board stm32f746
     sqtvm build network.tar --board stm32f446 --out nucleo --image board -v
+    sqtvm build network.tar --board stm32f446 --image board --harness mlperf-tiny
     """
     with session(quiet, verbose) as on_progress:
+        from sqtvm.firmware.archive import read_archive
         from sqtvm.firmware.boards import load_board
         from sqtvm.firmware.build import Variant
         from sqtvm.firmware.build import build as build_image
+        from sqtvm.firmware.harness import Harness, mlperf_tiny
         from sqtvm.firmware.memory_use import memory_use
         from sqtvm.firmware.project import generate
         from sqtvm.progress import Progress
@@ -64,6 +95,10 @@ def build(
         settings = options.settings_from({"board": board}, ("board",))
         described = load_board(settings.board)
         on_progress(Progress("build", f"project for {described.name}"))
+        asked_by = Harness()
+        if harness is HarnessName.MLPERF_TINY:
+            shape = read_archive(archive).input.shape
+            asked_by = mlperf_tiny(mlperf_model, mlperf_mode.value, shape)
         project = generate(archive, described, out)
         wanted: dict[Image, tuple[Variant, ...]] = {
             Image.BOARD: ("board",),
@@ -74,7 +109,7 @@ def build(
         built = []
         for variant in wanted[image]:
             on_progress(Progress("build", f"image for the {variant}"))
-            firmware = build_image(project, variant, _LOG.debug)
+            firmware = build_image(project, variant, _LOG.debug, asked_by)
             built.append((firmware, memory_use(firmware.elf)))
     if as_json:
         show_json(

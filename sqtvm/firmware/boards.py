@@ -106,11 +106,10 @@ class Clock(_Table):
         return self
 
 
-class Pin(_Table):
+class OutputPin(_Table):
     """A pin of an STM32: ``PA9`` is port A, pin 9."""
 
     pin: Annotated[str, Field(pattern=r"^P[A-K](\d|1[0-5])$")]
-    alternate_function: Annotated[int, Field(ge=0, le=15)]
 
     @property
     def port(self) -> int:
@@ -120,6 +119,12 @@ class Pin(_Table):
     @property
     def number(self) -> int:
         return int(self.pin[2:])
+
+
+class Pin(OutputPin):
+    """A pin that a peripheral uses."""
+
+    alternate_function: Annotated[int, Field(ge=0, le=15)]
 
 
 class Uart(_Table):
@@ -200,7 +205,8 @@ class Board(_Table):
 
     tvm_target: as TVM writes targets; clock_hz: of the core in full operation; stack_bytes:
     reserved for the stack; dsp: the core has the SIMD instructions of the DSP extension; usb: of
-    what carries the serial port, a probe or the board itself; zephyr_board: Zephyr's name of it.
+    what carries the serial port, a probe or the board itself; zephyr_board: Zephyr's name of it;
+    timestamp: the pin that energy monitors watch.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -223,6 +229,7 @@ class Board(_Table):
     flash_tools: tuple[FlashTool, ...] = ()
     usb: tuple[UsbId, ...] = ()
     zephyr_board: Text | None = None
+    timestamp: OutputPin | None = None
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
 
     def region(self, name: str) -> Region:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from sqtvm.errors import ToolError
+from sqtvm.firmware.harness import Harness
 from sqtvm.firmware.project import Project
 
 Variant: TypeAlias = Literal["board", "emulator"]
 # A line of the build's output.
 OnOutput: TypeAlias = Callable[[str], None]
 
+_OWN = Harness()
 _OVERFLOW = re.compile(r"region `(?P<region>\w+)' overflowed by (?P<bytes>\d+) bytes?")
 _ERROR = re.compile(r"\berror\b|undefined reference|: warning:", re.IGNORECASE)
 _PACKAGES = {"cmake": "cmake", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi"}
@@ -32,8 +34,14 @@ class Firmware:
     log: Path
 
 
-def build(project: Project, variant: Variant, on_output: OnOutput | None = None) -> Firmware:
-    """Compile the project's variant in ``build/VARIANT`` below it.
+def build(
+    project: Project,
+    variant: Variant,
+    on_output: OnOutput | None = None,
+    harness: Harness = _OWN,
+) -> Firmware:
+    """Compile the project's variant in ``build/VARIANT`` below it, with another harness than our
+    own in a folder that also says that.
 
     Raises ToolError where a program is missing, where the firmware does not fit (with the memory
     and the bytes that it lacks), and with the compiler's own first error.
@@ -41,10 +49,11 @@ def build(project: Project, variant: Variant, on_output: OnOutput | None = None)
     for program, packages in _PACKAGES.items():
         if shutil.which(program) is None:
             raise ToolError(f"{program} is not installed", f"apt-get install {packages}")
-    folder = project.path / "build" / variant
+    folder = project.path / "build" / f"{variant}{harness.suffix}"
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
     source = ["-S", str(project.path), "-B", str(folder), f"-DSQTVM_VARIANT={variant}"]
+    source += harness.definitions()
     generator = "Ninja" if shutil.which("ninja") else "Unix Makefiles"
     with log.open("w", encoding="utf-8") as file:
 

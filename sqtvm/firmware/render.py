@@ -115,6 +115,7 @@ def _variants(board: Board) -> Mapping[str, Mapping[str, Any]]:
             "clock": board.clock,
             "clock_hz": board.clock_hz,
             "uart": board.uart,
+            "timestamp": board.timestamp,
         },
         "emulator": {
             "machine": board.emulator.machine,
@@ -122,6 +123,7 @@ def _variants(board: Board) -> Mapping[str, Mapping[str, Any]]:
             "clock": Clock(kind="fixed"),
             "clock_hz": board.emulator.clock_hz,
             "uart": board.emulator.uart,
+            "timestamp": None,
         },
     }
 

@@ -24,4 +24,12 @@ static inline void gpio_use_alternate(uint32_t port, uint32_t pin, uint32_t func
     replace_bits(&GPIO_MODER(port), 3u << (2u * pin), 2u << (2u * pin));
 }
 
+/* Makes the pin a push-pull output. */
+static inline void gpio_use_output(uint32_t port, uint32_t pin)
+{
+    set_bits(&RCC_AHB1ENR, 1u << port);
+    (void)RCC_AHB1ENR;
+    replace_bits(&GPIO_MODER(port), 3u << (2u * pin), 1u << (2u * pin));
+}
+
 #endif

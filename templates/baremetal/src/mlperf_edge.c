@@ -1,0 +1,31 @@
+/* Timestamps for energy monitors: falling edges of the board's timestamp pin. */
+
+#include "board.h"
+#include "mlperf_tiny.h"
+#include "platform.h"
+
+#if !defined(BOARD_TIMESTAMP_PORT)
+#error "timestamps by edges need a timestamp pin in the board file"
+#endif
+
+#include "stm32_gpio.h"
+
+#define GPIO_BSRR REGISTER(GPIO_BASE(BOARD_TIMESTAMP_PORT) + 0x18u)
+
+/* The reference firmware holds its pin low for a millisecond or so; the monitors ask for 1 us. */
+enum { EDGES_HELD_PER_SECOND = 20000 };
+
+void mlperf_edge_init(void)
+{
+    gpio_use_output(BOARD_TIMESTAMP_PORT, BOARD_TIMESTAMP_PIN);
+    GPIO_BSRR = 1u << BOARD_TIMESTAMP_PIN;
+}
+
+void mlperf_edge(void)
+{
+    GPIO_BSRR = 1u << (BOARD_TIMESTAMP_PIN + 16u);
+    const uint64_t begin = platform_cycles();
+    while (platform_cycles() - begin < platform_clock_hz() / EDGES_HELD_PER_SECOND) {
+    }
+    GPIO_BSRR = 1u << BOARD_TIMESTAMP_PIN;
+}
