@@ -17,22 +17,41 @@
 #define FLASH_ACR_ICEN (1u << 9)
 #define FLASH_ACR_DCEN (1u << 10)
 
-void clock_init(void)
+/* It can be set only while the PLL is off. */
+static void set_voltage_scale_1(void)
 {
-    rcc_wait_for_hsi();
-    rcc_enable_power_control();
-    set_bits(&PWR_CR, PWR_CR_VOS); /* scale 1; it can be set only while the PLL is off */
-    rcc_start_pll();
+    set_bits(&PWR_CR, PWR_CR_VOS);
+}
 
+static void enable_over_drive(void)
+{
     set_bits(&PWR_CR, PWR_CR_ODEN);
     wait_for(&PWR_CSR, PWR_CSR_ODRDY);
     set_bits(&PWR_CR, PWR_CR_ODSWEN);
     wait_for(&PWR_CSR, PWR_CSR_ODSWRDY);
+}
 
-    replace_bits(&FLASH_ACR, FLASH_ACR_LATENCY,
-                 BOARD_WAIT_STATES | FLASH_ACR_PRFTEN | FLASH_ACR_ICEN | FLASH_ACR_DCEN);
+static void set_wait_states(void)
+{
+    replace_bits(&FLASH_ACR, FLASH_ACR_LATENCY, BOARD_WAIT_STATES);
     while ((FLASH_ACR & FLASH_ACR_LATENCY) != BOARD_WAIT_STATES) {
     }
+}
 
+static void enable_accelerator(void)
+{
+    set_bits(&FLASH_ACR, FLASH_ACR_PRFTEN | FLASH_ACR_ICEN | FLASH_ACR_DCEN);
+}
+
+void clock_init(void)
+{
+    rcc_wait_for_hsi();
+    rcc_enable_power_control();
+    set_voltage_scale_1();
+    rcc_start_pll();
+    enable_over_drive();
+    set_wait_states();
+    enable_accelerator();
+    rcc_set_prescalers();
     rcc_switch_to_pll();
 }

@@ -17,24 +17,43 @@
 #define FLASH_ACR_ARTEN (1u << 9)
 #define FLASH_ACR_ARTRST (1u << 11)
 
-void clock_init(void)
+/* It can be set only while the PLL is off. */
+static void set_voltage_scale_1(void)
 {
-    rcc_wait_for_hsi();
-    rcc_enable_power_control();
-    set_bits(&PWR_CR1, PWR_CR1_VOS); /* scale 1; it can be set only while the PLL is off */
-    rcc_start_pll();
+    set_bits(&PWR_CR1, PWR_CR1_VOS);
+}
 
+static void enable_over_drive(void)
+{
     set_bits(&PWR_CR1, PWR_CR1_ODEN);
     wait_for(&PWR_CSR1, PWR_CSR1_ODRDY);
     set_bits(&PWR_CR1, PWR_CR1_ODSWEN);
     wait_for(&PWR_CSR1, PWR_CSR1_ODSWRDY);
+}
 
+static void set_wait_states(void)
+{
     replace_bits(&FLASH_ACR, FLASH_ACR_LATENCY, BOARD_WAIT_STATES);
     while ((FLASH_ACR & FLASH_ACR_LATENCY) != BOARD_WAIT_STATES) {
     }
-    /* The accelerator can be emptied only while it is off. */
+}
+
+/* The accelerator can be emptied only while it is off. */
+static void enable_accelerator(void)
+{
     set_bits(&FLASH_ACR, FLASH_ACR_ARTRST);
     replace_bits(&FLASH_ACR, FLASH_ACR_ARTRST, FLASH_ACR_PRFTEN | FLASH_ACR_ARTEN);
+}
 
+void clock_init(void)
+{
+    rcc_wait_for_hsi();
+    rcc_enable_power_control();
+    set_voltage_scale_1();
+    rcc_start_pll();
+    enable_over_drive();
+    set_wait_states();
+    enable_accelerator();
+    rcc_set_prescalers();
     rcc_switch_to_pll();
 }

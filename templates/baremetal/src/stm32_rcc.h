@@ -33,7 +33,8 @@
 #define RCC_APB1ENR_PWREN (1u << 28)
 
 #define HSI_HZ 16000000u
-#define HSE_TURNS 1000000u
+/* Some 40 ms at 16 MHz; a crystal starts within a few. */
+#define HSE_TURNS 100000u
 
 static inline void wait_for(volatile uint32_t *target, uint32_t bits)
 {
@@ -86,11 +87,16 @@ static inline void rcc_start_pll(void)
     set_bits(&RCC_CR, RCC_CR_PLLON);
 }
 
-/* Flash wait states and power must be those of the full clock by now. */
-static inline void rcc_switch_to_pll(void)
+/* So that no bus is too fast once the core is. */
+static inline void rcc_set_prescalers(void)
 {
     replace_bits(&RCC_CFGR, RCC_CFGR_HPRE | RCC_CFGR_PPRE1 | RCC_CFGR_PPRE2,
                  (BOARD_APB1_PRESCALER << 10) | (BOARD_APB2_PRESCALER << 13));
+}
+
+/* Flash wait states, power and prescalers must be those of the full clock by now. */
+static inline void rcc_switch_to_pll(void)
+{
     wait_for(&RCC_CR, RCC_CR_PLLRDY);
     replace_bits(&RCC_CFGR, RCC_CFGR_SW, RCC_CFGR_SW_PLL);
     while ((RCC_CFGR & RCC_CFGR_SWS) != RCC_CFGR_SWS_PLL) {
