@@ -21,6 +21,10 @@ need qemu-system-arm -- have qemu-system-arm
 need cmake -- have cmake
 need ninja-build -- have ninja
 need gcc libc6-dev -- host_compiler
+need openocd -- have openocd
+need stlink-tools -- have st-flash
+need gdb-multiarch -- have gdb-multiarch
+need device-tree-compiler -- have dtc
 need dataset-fashion-mnist -- test -e /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz
 if [ -z "$PYTHON" ]; then
   missing+=(python3 python3-venv)

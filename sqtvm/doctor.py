@@ -63,6 +63,9 @@ def examine() -> tuple[Finding, ...]:
         ),
         _program("openocd", "flashes boards", "openocd", needed=False),
         _program("st-flash", "flashes STM32 boards", "stlink-tools", needed=False),
+        _program("pyocd", "flashes boards", "pyocd", needed=False, pip=True),
+        _program("picotool", "flashes RP2040 and RP2350 boards", "picotool", needed=False),
+        _program("west", "builds and flashes Zephyr projects", "west", needed=False, pip=True),
     )
 
 
@@ -79,8 +82,10 @@ def install_commands(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(commands)
 
 
-def _program(name: str, purpose: str, package: str, needed: bool = True) -> Finding:
-    return Finding(name, purpose, _version(name), needed, package)
+def _program(
+    name: str, purpose: str, package: str, needed: bool = True, pip: bool = False
+) -> Finding:
+    return Finding(name, purpose, _version(name), needed, package, pip)
 
 
 def _version(program: str) -> str:

@@ -18,6 +18,7 @@ from sqtvm.cli.compile import compile_
 from sqtvm.cli.console import show_text
 from sqtvm.cli.deploy import deploy
 from sqtvm.cli.doctor import doctor
+from sqtvm.cli.flash import flash
 from sqtvm.cli.help_text import unwrapped
 from sqtvm.cli.init import init
 from sqtvm.cli.profile import profile
@@ -59,6 +60,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "allocate": allocate,
     "compile": compile_,
     "build": build,
+    "flash": flash,
     "run": run,
     "profile": profile,
     "doctor": doctor,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from sqtvm.errors import BoardError, ToolError
+from sqtvm.firmware import uf2
 from sqtvm.firmware.boards import Board, FlashTool
+from sqtvm.firmware.flash_tools import PROGRAMS, Program, complaint
 
 _SECONDS = 120
-_HINT = "check the cable and the board's power; on Linux a probe needs the tool's udev rules"
-_PACKAGES = {"openocd": "openocd", "st-flash": "stlink-tools"}
 
 
 def flash(elf: Path, board: Board, timeout: float = _SECONDS) -> str:
@@ -24,34 +25,40 @@ def flash(elf: Path, board: Board, timeout: float = _SECONDS) -> str:
     if not board.flash_tools:
         raise BoardError(f"{board.name} has no flash tool", "copy the image as its manual says")
     for tool in board.flash_tools:
-        program = shutil.which(tool.kind)
-        if program is not None:
-            _run(program, _arguments(tool, elf), timeout)
+        if tool.kind == "uf2":
+            assert tool.volume is not None
+            assert tool.family is not None
+            uf2.copy_to_drive(uf2.convert(elf, tool.family), tool.volume)
+            return tool.kind
+        program = PROGRAMS[tool.kind]
+        path = shutil.which(tool.kind)
+        if path is not None:
+            run([path, *program.arguments(tool, elf)], program, timeout)
             return tool.kind
     names = [tool.kind for tool in board.flash_tools]
     raise ToolError(
         f"none of the tools that flash {board.name} is installed: {', '.join(names)}",
-        f"install one: apt-get install {_PACKAGES[names[0]]}",
+        f"install one: {PROGRAMS[names[0]].install}",
     )
 
 
+def command_lines(board: Board, elf: PurePath) -> list[str]:
+    """What a user types, in the board's order of preference."""
+    return [command_line(tool, elf) for tool in board.flash_tools if tool.kind != "uf2"]
+
+
 def command_line(tool: FlashTool, elf: PurePath) -> str:
-    """What a user types."""
-    return shlex.join([tool.kind, *_arguments(tool, elf)])
+    """What a user types for a tool that is a program."""
+    return shlex.join([tool.kind, *PROGRAMS[tool.kind].arguments(tool, elf)])
 
 
-def _arguments(tool: FlashTool, elf: PurePath) -> list[str]:
-    if tool.kind == "openocd":
-        # In braces a path may hold spaces: OpenOCD reads the command as Tcl.
-        return ["-f", tool.config or "", "-c", f"program {{{elf}}} verify reset exit"]
-    return ["--reset", "--format", "ihex", "write", str(elf.with_suffix(".hex"))]
-
-
-def _run(program: str, arguments: list[str], timeout: float) -> None:
-    name = Path(program).name
+def run(command: Sequence[str], program: Program, timeout: float) -> None:
+    """Raises ToolError with one line of what the program said, and what it needs of the system."""
+    name = Path(command[0]).name
+    hint = f"check the cable and the board's power; Linux needs the udev rules: {program.rules}"
     try:
         result = subprocess.run(
-            [program, *arguments],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -60,16 +67,8 @@ def _run(program: str, arguments: list[str], timeout: float) -> None:
             timeout=timeout,
         )
     except subprocess.TimeoutExpired as error:
-        raise ToolError(f"{name} did not end within {timeout:g} s", _HINT) from error
+        raise ToolError(f"{name} did not end within {timeout:g} s", hint) from error
     except OSError as error:
-        raise ToolError(f"{name} cannot be run: {error}") from error
+        raise ToolError(f"{name} cannot be run: {error}", program.install) from error
     if result.returncode != 0:
-        raise ToolError(f"{name} failed: {_message(result.stdout)}", _HINT)
-
-
-def _message(output: str) -> str:
-    """The line that says what is wrong: the first error, else the last line."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    marks = ("error", "couldn't", "failed", "unable")
-    wrong = (line for line in lines if any(mark in line.lower() for mark in marks))
-    return next(wrong, lines[-1] if lines else "no message")
+        raise ToolError(f"{name} failed: {complaint(program, result.stdout)}", hint)

@@ -20,7 +20,7 @@ from sqtvm.errors import SqtvmError
 from sqtvm.firmware.archive import NetworkArchive
 from sqtvm.firmware.boards import Board, Clock
 from sqtvm.firmware.c_literal import comment_text, float_literal, string_literal
-from sqtvm.firmware.flash import command_line
+from sqtvm.firmware.flash import command_lines
 from sqtvm.firmware.layout import emulated_memory, place
 from sqtvm.firmware.resources import templates_directory
 
@@ -94,10 +94,7 @@ def _values(board: Board, network: NetworkArchive) -> dict[str, Any]:
             "board": _drivers(board, board.clock.kind, board.uart.kind),
             "emulator": _drivers(board, "fixed", board.emulator.uart.kind),
         },
-        "flash_commands": [
-            command_line(tool, PurePosixPath("build/board/firmware.elf"))
-            for tool in board.flash_tools
-        ],
+        "flash_commands": command_lines(board, PurePosixPath("build/board/firmware.elf")),
         "sha256": network.sha256,
         "sha256_rows": [
             ", ".join(f"{octet:#04x}" for octet in octets[start : start + 8])

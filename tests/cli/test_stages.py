@@ -61,6 +61,14 @@ def test_stages_in_a_row(run: Run, folder: Path) -> None:
     assert set(images) == {"board", "emulator"}
     assert Path(images["board"]["elf"]).is_file()
 
+    result = run("build", "network.tar", "--image", "board", "--harness", "mlperf-tiny", "--quiet")
+    assert result.exit_code == 1
+    assert "no benchmark of MLPerf Tiny takes inputs of 8 x 8 x 1" in result.stderr
+
+    result = run("flash", "firmware", "--image", "nothing", "--quiet")
+    assert result.exit_code == 1
+    assert "build/nothing/firmware.elf: is not there" in result.stderr
+
     result = run("run", "firmware", "--samples", "5", "--json")
     assert result.exit_code == 0, result.stderr
     measured = json.loads(result.stdout)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from sqtvm.errors import BoardError, ToolError
-from sqtvm.firmware.boards import load_board
-from sqtvm.firmware.flash import flash
+from sqtvm.firmware.boards import FlashTool, board_names, load_board
+from sqtvm.firmware.flash import command_lines, flash
 
 BOARD = load_board("stm32f746")
 
@@ -85,3 +88,95 @@ def test_no_tool_at_all() -> None:
 def test_a_board_that_no_tool_flashes() -> None:
     with pytest.raises(BoardError, match="mps2-an386 has no flash tool"):
         flash(Path("firmware.elf"), load_board("mps2-an386"))
+
+
+ALL_KINDS = {
+    FlashTool(kind="openocd", config="board/st_nucleo_f4.cfg"): (
+        "openocd -f board/st_nucleo_f4.cfg -c 'program {a b/f.elf} verify reset exit'"
+    ),
+    FlashTool(kind="st-flash"): "st-flash --reset --format ihex write 'a b/f.hex'",
+    FlashTool(kind="pyocd", target="nrf52840"): "pyocd load -W --target nrf52840 'a b/f.hex'",
+    FlashTool(kind="picotool"): "picotool load --verify --execute 'a b/f.elf'",
+}
+
+
+@pytest.mark.parametrize(("tool", "command"), ALL_KINDS.items(), ids=lambda part: str(part)[:20])
+def test_each_tool_is_called_as_a_user_would(tool: FlashTool, command: str, tools: Tools) -> None:
+    board = BOARD.model_copy(update={"flash_tools": (tool,)})
+    tools.add(tool.kind, "exit 0")
+    assert flash(Path("a b/f.elf"), board) == tool.kind
+    assert [tool.kind, *tools.arguments()] == shlex.split(command)
+    assert command_lines(board, Path("a b/f.elf")) == [command]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "status", "told"),
+    [
+        (
+            "st-flash",
+            "st-flash 1.7.0\n2026-01-02T03:04:05 WARN usb.c: Couldn't find any ST-Link devices",
+            255,
+            "st-flash failed: Couldn't find any ST-Link devices",
+        ),
+        (
+            "pyocd",
+            "No connected debug probes\n0000404 E No target device available [load_cmd]",
+            1,
+            "pyocd failed: No target device available",
+        ),
+        (
+            "picotool",
+            "No accessible RP-series devices in BOOTSEL mode were found.\n",
+            249,
+            "picotool failed: No accessible RP-series devices in BOOTSEL mode were found.",
+        ),
+        ("picotool", "", 249, "picotool failed: no message"),
+        (
+            "openocd",
+            "Info : STLINK V2J37M26\nError: checksum mismatch - attempting binary compare\nbye",
+            1,
+            "openocd failed: Error: checksum mismatch - attempting binary compare",
+        ),
+    ],
+)
+def test_what_each_tool_says_becomes_one_line(
+    kind: str, said: str, status: int, told: str, tools: Tools
+) -> None:
+    tool = next(tool for tool in ALL_KINDS if tool.kind == kind)
+    board = BOARD.model_copy(update={"flash_tools": (tool,)})
+    tools.add(kind, f"echo {shlex.quote(said)} >&2\nexit {status}")
+    with pytest.raises(ToolError) as caught:
+        flash(Path("firmware.elf"), board)
+    assert str(caught.value) == told
+    assert "udev" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("tool", "told"),
+    [
+        (FlashTool(kind="openocd", config="board/stm32f746g-disco.cfg"), "Error: open failed"),
+        (FlashTool(kind="st-flash"), "Couldn't find any ST-Link devices"),
+        (FlashTool(kind="pyocd", target="nrf52840"), "No target device available"),
+    ],
+    ids=lambda part: getattr(part, "kind", ""),
+)
+def test_the_real_tools_without_a_probe(tool: FlashTool, told: str, tmp_path: Path) -> None:
+    """Their own words for it, in time."""
+    if shutil.which(tool.kind) is None:
+        pytest.fail(f"this test needs {tool.kind}")
+    (tmp_path / "firmware.hex").write_text(":00000001FF\n")
+    board = BOARD.model_copy(update={"flash_tools": (tool,)})
+    begin = time.monotonic()
+    with pytest.raises(ToolError) as caught:
+        flash(tmp_path / "firmware.elf", board)
+    assert str(caught.value) == f"{tool.kind} failed: {told}"
+    assert time.monotonic() - begin < 60
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_openocd_knows_the_board_files(name: str) -> None:
+    for tool in load_board(name).flash_tools:
+        if tool.config is not None:
+            command = ["openocd", "-f", tool.config, "-c", "shutdown"]
+            result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            assert result.returncode == 0, result.stderr

@@ -64,9 +64,9 @@ def test_nothing_wrong_is_ever_accepted(kind: str, emulated_firmware: tuple[str,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("emulated_firmware", ["cortex-m7"], indirect=True)
 @pytest.mark.usefixtures("hasty")
 def test_thousands_of_frames(seed: int, emulated_firmware: tuple[str, Path]) -> None:
-    proxy = infer_many(*emulated_firmware, KINDS["everything"], inferences=1000, seed=seed)
-    assert proxy.frames > 10_000
+    proxy = infer_many(*emulated_firmware, KINDS["everything"], inferences=500, seed=seed)
+    assert proxy.frames > 5_000
