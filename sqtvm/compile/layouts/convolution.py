@@ -23,6 +23,8 @@ from sqtvm.quantize.network import (
     IntegerNetwork,
 )
 
+_FEW_WEIGHTS = 512
+
 
 def conv2d_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     """A convolution of any kind."""
@@ -41,7 +43,8 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
     out_height, out_width, out_channels = layer.shape
     _, kernel_height, kernel_width, depth_channels = op.weight.shape
     depth = kernel_height * kernel_width * depth_channels
-    quads = padded_quads(depth, op.weight_bits)
+    stored_bits = _stored_bits(op, style)
+    quads = padded_quads(depth, stored_bits)
     group_channels = out_channels // op.groups
     shape: tuple[Field, ...] = (
         ("in_height", in_height),
@@ -59,10 +62,10 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
         ("pad_top", op.padding[0]),
         ("pad_left", op.padding[1]),
         ("quads", quads),
-        ("weight_bits", op.weight_bits),
+        ("weight_bits", stored_bits),
     )
     groups = _kernel_rows_then_tails(op.weight).reshape(op.groups, group_channels, depth)
-    packed = [pack_channel_pairs(group, op.weight_bits) for group in groups]
+    packed = [pack_channel_pairs(group, stored_bits) for group in groups]
     parameters = _grouped_parameters(layer, network, op.groups)
     even_channels = group_channels + group_channels % 2
     structures = [
@@ -92,6 +95,13 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
     )
 
 
+def _stored_bits(op: IntegerConv2d, style: KernelStyle) -> int:
+    """Few weights are stored as bytes by fast kernels: fewer bits would spare less flash than the
+    sums of activations cost time."""
+    few = op.weight.size <= _FEW_WEIGHTS and style is KernelStyle.FAST
+    return 8 if few else op.weight_bits
+
+
 def _kernel_rows_then_tails(weight: Int8Array) -> Int8Array:
     """int8 [out_channels, depth] in the order of a column: the whole quads of every kernel row,
     then what the rows leave over."""
@@ -112,24 +122,28 @@ def _conv2d_scratch(shape: dict[str, int]) -> int:
         shape["weight_bits"] < 8
         and shape["in_channels"] == shape["pixel_stride"]
         and shape["in_channels"] % 4 == 0
+        and shape["kernel_width"] >= shape["stride_width"]
         and overlap > 2 * shape["stride_height"] * shape["stride_width"]
     ):
         length = (shape["out_width"] - 1) * shape["stride_width"] + shape["kernel_width"]
-        scratch += (shape["kernel_height"] * length + shape["out_width"]) * 4
+        scratch += (length + (shape["kernel_height"] + 1) * shape["out_width"]) * 4
     return scratch
 
 
 def _grouped_parameters(
     layer: IntegerLayer, network: IntegerNetwork, groups: int
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-    """Every group has a head of its own before its channels."""
+    """Every group has a head of its own before its channels, whose biases and multipliers stand
+    side by side in pairs."""
     source = network.quantization_of(layer.inputs[0])
     words = weighted_parameters(layer, source, 1)
     per_group = words[4:].reshape(groups, -1)
     channels = per_group.shape[1] // 2
     padding = np.zeros((groups, 2 * (channels % 2)), np.int32)
     heads = np.tile(words[:4], (groups, 1))
-    return np.concatenate([heads, per_group, padding], axis=1).reshape(-1)
+    even = np.concatenate([per_group, padding], axis=1)
+    pairs = even.reshape(groups, -1, 2, 2).transpose(0, 1, 3, 2).reshape(groups, -1)
+    return np.concatenate([heads, pairs], axis=1).reshape(-1)
 
 
 def _depthwise_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:

@@ -38,7 +38,7 @@ typedef struct {
   int32_t clips;
 } sqtvm_requantization;
 
-/* The head of every weighted layer's parameters; one pair of sqtvm_channel follows a channel. */
+/* The head of every weighted layer's parameters. */
 typedef struct {
   int32_t input_zero_point;
   int32_t output_zero_point;

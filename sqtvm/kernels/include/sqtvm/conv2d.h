@@ -12,7 +12,7 @@ typedef struct {
   int16_t *column;
   int8_t *gathered;
   int8_t *tails;
-  sqtvm_row_sums row_sums;
+  sqtvm_window_sums window_sums;
 } sqtvm_conv2d_scratch;
 
 /* Values of a kernel row past its last whole quad, and bytes of those of a window in quads. */
@@ -31,10 +31,10 @@ SQTVM_INLINE int32_t sqtvm_conv2d_pointwise(const sqtvm_conv2d_shape *shape) {
          shape->out_width == shape->in_width;
 }
 
-/* Whether the sums of windows share sums of kernel rows; else they are taken from the columns. */
-SQTVM_INLINE int32_t sqtvm_conv2d_row_sums(const sqtvm_conv2d_shape *shape) {
+/* Whether windows overlap so much that their sums are kept running; else columns are summed. */
+SQTVM_INLINE int32_t sqtvm_conv2d_keeps_sums(const sqtvm_conv2d_shape *shape) {
   return shape->weight_bits < 8 && shape->in_channels == shape->pixel_stride &&
-         shape->in_channels % 4 == 0 &&
+         shape->in_channels % 4 == 0 && shape->kernel_width >= shape->stride_width &&
          shape->kernel_height * shape->kernel_width >
              2 * shape->stride_height * shape->stride_width;
 }
@@ -90,8 +90,8 @@ SQTVM_SHARED void sqtvm_conv2d_columns(const int8_t *x, const int32_t positions[
                                        int32_t zero_point, sqtvm_conv2d_scratch *work,
                                        const sqtvm_conv2d_shape *shape, int32_t sums[3]) {
   const int32_t run = shape->kernel_width * shape->in_channels;
-  const int32_t row_sums = sqtvm_conv2d_row_sums(shape);
-  const sqtvm_scaled_sums column_sums = {shape->weight_bits < 8 && !row_sums ? sums : NULL,
+  const int32_t keeps_sums = sqtvm_conv2d_keeps_sums(shape);
+  const sqtvm_scaled_sums column_sums = {shape->weight_bits < 8 && !keeps_sums ? sums : NULL,
                                          sqtvm_conv2d_offset(shape)};
   if (sqtvm_conv2d_pointwise(shape)) {
     const sqtvm_window window = {x + positions[0] * run, x + positions[1] * run,
@@ -123,16 +123,19 @@ SQTVM_SHARED void sqtvm_conv2d_columns(const int8_t *x, const int32_t positions[
   const sqtvm_window tails = {work->tails, work->tails + tail_bytes, work->tails + 2 * tail_bytes,
                               tail_bytes / 4, 1, 0};
   (void)sqtvm_expand_window(column, &tails, column_sums);
-  if (row_sums) {
+  if (keeps_sums) {
     for (int32_t i = 0; i < 3; ++i) {
-      sums[i] = sqtvm_window_sum(&work->row_sums, x, positions[i], zero_point, shape);
+      if (corners[i].row != work->window_sums.out_row) {
+        sqtvm_window_sums_move(&work->window_sums, x, corners[i].row, zero_point, shape);
+      }
+      sums[i] = work->window_sums.totals[corners[i].column] * sqtvm_conv2d_offset(shape);
     }
   }
 }
 
 /* x: int8 [in_height, in_width, channels]; weights: packed as in tile3x2.h, channels in pairs, an
- * odd last one with a pair of zeros; parameters: sqtvm_parameters, then a sqtvm_channel a channel
- * (even count), their biases already without the input's zero point; scratch: as long as
+ * odd last one with a pair of zeros; parameters: sqtvm_parameters, then a sqtvm_channel_pair
+ * for every two channels, their biases already without the input's zero point; scratch: as long as
  * convolution.py of the layouts says. */
 SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const int32_t *parameters,
                                int8_t *y, uint8_t *scratch, const sqtvm_conv2d_shape *shape,
@@ -144,18 +147,20 @@ SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const in
   int8_t *gathered = (int8_t *)scratch + shape->quads * 24;
   int8_t *tails = gathered + 4 * run;
   const int32_t length = (shape->out_width - 1) * shape->stride_width + shape->kernel_width;
-  int32_t *ring = (int32_t *)(void *)(tails + 3 * sqtvm_conv2d_tail_bytes(shape));
+  int32_t *pixels = (int32_t *)(void *)(tails + 3 * sqtvm_conv2d_tail_bytes(shape));
+  int32_t *ring = pixels + length;
+  int32_t *totals = ring + shape->kernel_height * shape->out_width;
   sqtvm_conv2d_scratch work = {(int16_t *)(void *)scratch,
                                gathered,
                                tails,
-                               {ring, ring + shape->kernel_height * length, length, 0, -1,
-                                sqtvm_conv2d_offset(shape)}};
+                               {pixels, ring, totals, 0, -1}};
+  const sqtvm_channel_pair *pairs = (const sqtvm_channel_pair *)(const void *)(parameters + 4);
   sqtvm_tile tile = {weights,
                      work.column,
                      work.column + shape->quads * SQTVM_COLUMN_QUAD,
                      sqtvm_skipped(turns),
-                     sqtvm_channels(parameters),
-                     sqtvm_channels(parameters) + (shape->out_channels + 1) / 2 * 2,
+                     pairs,
+                     pairs + (shape->out_channels + 1) / 2,
                      y,
                      last > 0 ? shape->out_stride : 0,
                      (last > 1 ? 2 : last) * shape->out_stride,

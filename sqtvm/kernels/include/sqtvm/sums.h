@@ -1,105 +1,141 @@
-/* Sums of activations, which take the offset of weights below 8 bits back.
- *
- * Windows overlap, so each input value is added once to its pixel, the pixels once to a kernel
- * row, and a window is the sum of one such row sum for each kernel row.
- */
+/* Sums of activations, which take the offset of weights below 8 bits back, for windows that
+ * overlap: each value is added once to its pixel, and each pixel enters and leaves running sums. */
 #ifndef SQTVM_SUMS_H
 #define SQTVM_SUMS_H
 
 #include "sqtvm/window.h"
 
-/* The sum of count values. */
-SQTVM_INLINE int32_t sqtvm_sum(const int8_t *values, int32_t count) {
-  int32_t sum = 0;
-  int32_t k = 0;
 #if SQTVM_DSP
-  /* USADA8 adds four bytes, taken as unsigned: flipping the sign bits adds 128 to each. */
-  uint32_t biased = 0;
-#pragma GCC unroll 4
-  for (; k < (count & ~3); k += 4) {
-    __asm__("usada8 %0, %1, %2, %0"
-            : "+r"(biased)
-            : "r"(sqtvm_load_word(values + k) ^ 0x80808080U), "r"(0));
-  }
-  sum = (int32_t)biased - 128 * k;
-#endif
-  for (; k < count; ++k) {
-    sum += values[k];
-  }
-  return sum;
+
+/* USADA8 adds four bytes, taken as unsigned: flipping the sign bits adds 128 to each. */
+#define SQTVM_SUM_WORD(word)           \
+  "eor " word ", " word ", r12\n\t"    \
+  "usada8 r9, " word ", r8, r9\n\t"
+
+/* The sum of each of `pixels` pixels of `channels` channels, a multiple of 4, to `sums`; values
+ * has the alignment of a word. r9 is the sum, r10 what flipping adds, negated. */
+__attribute__((naked, noinline, unused)) static void sqtvm_pixel_sums(
+    __attribute__((unused)) const int8_t *values, __attribute__((unused)) int32_t pixels,
+    __attribute__((unused)) int32_t channels, __attribute__((unused)) int32_t *sums) {
+  __asm__ volatile(
+      "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"
+      "mov r12, #0x80808080\n\t"
+      "mov r8, #0\n\t"
+      "sub r10, r8, r2, lsl #7\n\t"
+      "lsr r11, r2, #4\n\t"
+      "and r2, r2, #12\n"
+      "0:\n\t"
+      "mov r9, r10\n\t"
+      "movs lr, r11\n\t"
+      "beq 2f\n"
+      "1:\n\t"
+      "ldmia r0!, {r4, r5, r6, r7}\n\t"
+      SQTVM_SUM_WORD("r4") SQTVM_SUM_WORD("r5") SQTVM_SUM_WORD("r6") SQTVM_SUM_WORD("r7")
+      "subs lr, lr, #1\n\t"
+      "bne 1b\n"
+      "2:\n\t"
+      "movs lr, r2\n\t"
+      "beq 4f\n"
+      "3:\n\t"
+      "ldr r4, [r0], #4\n\t"
+      SQTVM_SUM_WORD("r4")
+      "subs lr, lr, #4\n\t"
+      "bne 3b\n"
+      "4:\n\t"
+      "str r9, [r3], #4\n\t"
+      "subs r1, r1, #1\n\t"
+      "bne 0b\n\t"
+      "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t");
 }
 
-/* ring: kernel_height rows of `length` sums, input row y in row y % kernel_height; next_row: the
- * input row after the newest one in it; totals: out_width sums of the windows of out_row, times
- * factor. */
+#else
+
+SQTVM_INLINE void sqtvm_pixel_sums(const int8_t *values, int32_t pixels, int32_t channels,
+                                   int32_t *sums) {
+  for (int32_t pixel = 0; pixel < pixels; ++pixel) {
+    sums[pixel] = 0;
+    for (int32_t channel = 0; channel < channels; ++channel) {
+      sums[pixel] += values[pixel * channels + channel];
+    }
+  }
+}
+
+#endif
+
+/* pixels: of one input row with its padding; ring: for each kernel row the sums of a kernel row
+ * at each output column; totals: the sums of out_row's windows; next_row: the input row that has
+ * not entered yet, from -pad_top on. */
 typedef struct {
+  int32_t *pixels;
   int32_t *ring;
   int32_t *totals;
-  int32_t length;
   int32_t next_row;
   int32_t out_row;
-  int32_t factor;
-} sqtvm_row_sums;
+} sqtvm_window_sums;
 
-SQTVM_INLINE void sqtvm_row_sums_add(const int8_t *row, int32_t zero_point, int32_t *sums,
-                                     int32_t length, const sqtvm_conv2d_shape *shape) {
-  const int32_t channels = shape->in_channels;
-  for (int32_t i = 0; i < length; ++i) {
-    const int32_t column = i - shape->pad_left;
-    sums[i] = column >= 0 && column < shape->in_width ? sqtvm_sum(row + column * channels, channels)
-                                                      : zero_point * channels;
+/* Lets the kernel row's sums at each output column enter the totals, and those in the ring leave. */
+SQTVM_INLINE void sqtvm_window_sums_add(const int32_t *pixels, int32_t *ring, int32_t *totals,
+                                        int32_t count, int32_t width, int32_t stride) {
+  int32_t sum = 0;
+  for (int32_t k = 0; k < width - stride; ++k) {
+    sum += pixels[k];
   }
-  /* In place: what is written stands before all that is still to be read. */
-  for (int32_t i = 0; i < shape->out_width; ++i) {
-    int32_t sum = 0;
-    for (int32_t k = 0; k < shape->kernel_width; ++k) {
-      sum += sums[i * shape->stride_width + k];
+  for (int32_t i = 0; i < count; ++i) {
+    for (int32_t k = 0; k < stride; ++k) {
+      sum += pixels[width - stride + k];
     }
-    sums[i] = sum;
+    totals[i] += sum - ring[i];
+    ring[i] = sum;
+    for (int32_t k = 0; k < stride; ++k) {
+      sum -= pixels[k];
+    }
+    pixels += stride;
   }
 }
 
-/* The totals of one output row, after those of the row above or the same again. */
-SQTVM_SHARED void sqtvm_row_sums_total(sqtvm_row_sums *state, const int8_t *x, int32_t out_row,
-                                       int32_t zero_point, const sqtvm_conv2d_shape *shape) {
+/* Lets an input row enter the totals, and the one kernel_height above it leave. */
+SQTVM_INLINE void sqtvm_window_sums_enter(const int8_t *row, int32_t zero_point,
+                                          const sqtvm_window_sums *state, int32_t *ring,
+                                          const sqtvm_conv2d_shape *shape) {
+  const int32_t count = shape->out_width;
+  const int32_t width = shape->kernel_width;
+  const int32_t length = (count - 1) * shape->stride_width + width;
+  const int32_t reached = length - shape->pad_left;
+  for (int32_t i = 0; i < length; ++i) {
+    state->pixels[i] = zero_point * shape->in_channels;
+  }
+  if (row != NULL) {
+    sqtvm_pixel_sums(row, reached < shape->in_width ? reached : shape->in_width,
+                     shape->in_channels, state->pixels + shape->pad_left);
+  }
+  if (shape->stride_width == 1) {
+    sqtvm_window_sums_add(state->pixels, ring, state->totals, count, width, 1);
+  } else if (shape->stride_width == 2) {
+    sqtvm_window_sums_add(state->pixels, ring, state->totals, count, width, 2);
+  } else {
+    sqtvm_window_sums_add(state->pixels, ring, state->totals, count, width, shape->stride_width);
+  }
+}
+
+/* Brings the totals to an output row: the next one, or any from the first row on. */
+__attribute__((noinline, unused)) static void sqtvm_window_sums_move(
+    sqtvm_window_sums *state, const int8_t *x, int32_t out_row, int32_t zero_point,
+    const sqtvm_conv2d_shape *shape) {
   const int32_t height = shape->kernel_height;
-  const int32_t top = out_row * shape->stride_height - shape->pad_top;
-  const int32_t first = top < 0 ? 0 : top;
-  const int32_t end = top + height < shape->in_height ? top + height : shape->in_height;
-  if (first < state->next_row - height || first > state->next_row) {
-    state->next_row = first;
+  if (out_row < state->out_row || state->out_row < 0) {
+    memset(state->ring, 0, (uint32_t)(height * shape->out_width) * sizeof(int32_t));
+    memset(state->totals, 0, (uint32_t)shape->out_width * sizeof(int32_t));
+    state->next_row = -shape->pad_top;
   }
+  const int32_t end = out_row * shape->stride_height - shape->pad_top + height;
   for (; state->next_row < end; ++state->next_row) {
-    sqtvm_row_sums_add(x + state->next_row * shape->in_width * shape->in_channels, zero_point,
-                       state->ring + state->next_row % height * state->length, state->length,
-                       shape);
-  }
-  const int32_t outside =
-      (height - (end - first)) * shape->kernel_width * shape->in_channels * zero_point;
-  for (int32_t i = 0; i < shape->out_width; ++i) {
-    int32_t sum = outside;
-    if (outside == 0 && end - first == height) {
-      for (int32_t y = 0; y < height; ++y) {
-        sum += state->ring[y * state->length + i];
-      }
-    } else {
-      for (int32_t y = first; y < end; ++y) {
-        sum += state->ring[y % height * state->length + i];
-      }
-    }
-    state->totals[i] = sum * state->factor;
+    const int32_t y = state->next_row;
+    const int32_t line = shape->in_width * shape->in_channels;
+    sqtvm_window_sums_enter(y >= 0 && y < shape->in_height ? x + y * line : NULL, zero_point,
+                            state, state->ring + (y + shape->pad_top) % height * shape->out_width,
+                            shape);
   }
   state->out_row = out_row;
-}
-
-/* The sum of one output position's window. */
-SQTVM_INLINE int32_t sqtvm_window_sum(sqtvm_row_sums *state, const int8_t *x, int32_t position,
-                                      int32_t zero_point, const sqtvm_conv2d_shape *shape) {
-  const int32_t out_row = position / shape->out_width;
-  if (out_row != state->out_row) {
-    sqtvm_row_sums_total(state, x, out_row, zero_point, shape);
-  }
-  return state->totals[position - out_row * shape->out_width];
 }
 
 #endif

@@ -13,6 +13,12 @@
 #include "sqtvm/column.h"
 #include "sqtvm/unroll.h"
 
+/* One of these follows the head of the parameters for every two channels. */
+typedef struct {
+  int32_t bias[2];
+  int32_t multiplier[2];
+} sqtvm_channel_pair;
+
 /* All of it words: the assembly finds them by their place. column_end: one past the last quad;
  * skipped: turns left out of the first round of the unrolled loop; y: of position A, from which
  * offset_b and offset_c lead to the others (0, or offset_b again, where there are none: A is
@@ -22,8 +28,8 @@ typedef struct {
   const int16_t *column;
   const int16_t *column_end;
   uint32_t skipped;
-  const sqtvm_channel *channel;
-  const sqtvm_channel *channel_end;
+  const sqtvm_channel_pair *pair;
+  const sqtvm_channel_pair *pair_end;
   int8_t *y;
   int32_t offset_b;
   int32_t offset_c;
@@ -63,10 +69,10 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
   const sqtvm_parameters head = {0, tile.zero_point, tile.low, tile.high};
   const int32_t offsets[3] = {0, tile.offset_b, tile.offset_c};
   const int32_t quads = (int32_t)(tile.column_end - tile.column) / SQTVM_COLUMN_QUAD;
-  for (; tile.channel != tile.channel_end; tile.channel += 2) {
+  for (; tile.pair != tile.pair_end; ++tile.pair) {
     int32_t total[6];
     for (int32_t i = 0; i < 6; ++i) {
-      total[i] = tile.channel[i / 3].bias + tile.sums[i % 3];
+      total[i] = tile.pair->bias[i / 3] + tile.sums[i % 3];
     }
     for (int32_t quad = 0; quad < quads; ++quad) {
       const int16_t *column = tile.column + quad * SQTVM_COLUMN_QUAD;
@@ -80,12 +86,12 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
       }
     }
     tile.weights += quads * bits;
-    const int32_t alone = tile.odd_channels && tile.channel + 2 == tile.channel_end;
+    const int32_t alone = tile.odd_channels && tile.pair + 1 == tile.pair_end;
     for (int32_t position = 2; position >= 0; --position) {
       int8_t *y = tile.y + offsets[position];
-      y[0] = sqtvm_requantize(total[position], tile.channel[0].multiplier, &head, requantization);
+      y[0] = sqtvm_requantize(total[position], tile.pair->multiplier[0], &head, requantization);
       if (!alone) {
-        y[1] = sqtvm_requantize(total[3 + position], tile.channel[1].multiplier, &head,
+        y[1] = sqtvm_requantize(total[3 + position], tile.pair->multiplier[1], &head,
                                 requantization);
       }
     }
@@ -130,16 +136,14 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
   SQTVM_TILE_LANES(", lsr #8", "10", "12", "14")
 
 #define SQTVM_TILE_BIASES8                                                                      \
-  "ldr r5, [lr]\n\t"                                                                            \
-  "ldr r8, [lr, #8]\n\t"                                                                        \
+  "ldrd r5, r8, [lr]\n\t"                                                                       \
   "mov r6, r5\n\t"                                                                              \
   "mov r7, r5\n\t"                                                                              \
   "mov r9, r8\n\t"                                                                              \
   "mov r10, r8\n\t"
 
 #define SQTVM_TILE_BIASES                                                                       \
-  "ldr r7, [lr]\n\t"                                                                            \
-  "ldr r10, [lr, #8]\n\t"                                                                       \
+  "ldrd r7, r10, [lr]\n\t"                                                                      \
   "ldrd r2, r3, [sp, #40]\n\t"                                                                  \
   "ldr r4, [sp, #48]\n\t"                                                                       \
   "add r5, r7, r2\n\t"                                                                          \
@@ -149,14 +153,14 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
   "add r9, r10, r3\n\t"                                                                         \
   "add r10, r10, r4\n\t"
 
-/* Multipliers are in r2 and r4, the zero point is in r3. */
+/* Multipliers are in r3 and r4, the zero point is in r2. */
 #define SQTVM_TILE_SCALE                                                                        \
-  "smmlar r5, r5, r2, r3\n\t"                                                                   \
-  "smmlar r6, r6, r2, r3\n\t"                                                                   \
-  "smmlar r7, r7, r2, r3\n\t"                                                                   \
-  "smmlar r8, r8, r4, r3\n\t"                                                                   \
-  "smmlar r9, r9, r4, r3\n\t"                                                                   \
-  "smmlar r10, r10, r4, r3\n\t"
+  "smmlar r5, r5, r3, r2\n\t"                                                                   \
+  "smmlar r6, r6, r3, r2\n\t"                                                                   \
+  "smmlar r7, r7, r3, r2\n\t"                                                                   \
+  "smmlar r8, r8, r4, r2\n\t"                                                                   \
+  "smmlar r9, r9, r4, r2\n\t"                                                                   \
+  "smmlar r10, r10, r4, r2\n\t"
 
 #define SQTVM_TILE_SATURATE                                                                     \
   "ssat r5, #8, r5\n\t"                                                                         \
@@ -220,7 +224,7 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
                      "ldr lr, [sp, #16]\n\t"                                                    \
                      "ldmia lr!, {r0, r2, r3, r4}\n\t"                                          \
                      "str lr, [sp, #16]\n\t"                                                    \
-                     "ldr r3, [sp, #36]\n\t" requantize                                         \
+                     "ldr r2, [sp, #36]\n\t" requantize                                         \
                      "ldr r0, [sp, #24]\n\t"                                                    \
                      "ldrd r2, r3, [sp, #28]\n\t"                                               \
                      "strb r7, [r0, r3]\n\t"                                                    \

@@ -26,16 +26,19 @@ typedef struct {
   int32_t weight_bits;
 } sqtvm_conv2d_shape;
 
-/* The input position of a window's first value; outside of the input where it is padded. */
+/* An output position, and the input position of its window's first value; that is outside of the
+ * input where it is padded. */
 typedef struct {
+  int32_t row;
+  int32_t column;
   int32_t top;
   int32_t left;
 } sqtvm_corner;
 
 SQTVM_INLINE sqtvm_corner sqtvm_corner_of(int32_t position, const sqtvm_conv2d_shape *shape) {
-  const int32_t row = position / shape->out_width;
+  const int32_t row = (int32_t)((uint32_t)position / (uint32_t)shape->out_width);
   const int32_t column = position - row * shape->out_width;
-  const sqtvm_corner corner = {row * shape->stride_height - shape->pad_top,
+  const sqtvm_corner corner = {row, column, row * shape->stride_height - shape->pad_top,
                                column * shape->stride_width - shape->pad_left};
   return corner;
 }
