@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from sqtvm.frontend.graph import Graph
 from sqtvm.frontend.model import Model, Samples
 from sqtvm.measure.measure import measure
 from sqtvm.measure.measurement import Measurement
+from sqtvm.measure.store import CostStore
 from sqtvm.measure.target import Target
 from sqtvm.progress import OnProgress, Progress
 from sqtvm.quantize.accuracy import prepare_input
@@ -33,13 +34,14 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Workshop:
-    """What stays the same while allocations are tried."""
+    """What stays the same while allocations are tried; store: of what is known already."""
 
     model: Model
     activations: Mapping[str, TensorQuantization]
     board: Board
     target: Target
     on_progress: OnProgress
+    store: CostStore = field(default_factory=CostStore)
 
     def quantize(self, graph: Graph, weight_bits: Mapping[str, int]) -> IntegerNetwork:
         """The integer network at these bits, biases corrected on the calibration samples."""
@@ -69,7 +71,7 @@ class Workshop:
         board_firmware = build(project, "board", _LOG.debug)
         inputs = prepare_input(network, first_samples(self.model.evaluation, samples))
         measurement = self._measure(board_firmware, network, inputs, modelled_ms)
-        return Realisation(network, archive, project.path, board_firmware, measurement)
+        return Realisation(network, measurement)
 
     def _measure(
         self,

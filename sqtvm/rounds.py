@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqtvm.allocate.allocation import Allocation
 from sqtvm.allocate.budget import Budget, Cost
-from sqtvm.compile.archive import Archive
 from sqtvm.compile.kernel_call import KernelStyle
-from sqtvm.firmware.build import Firmware
 from sqtvm.measure.measurement import Measurement
 from sqtvm.quantize.network import IntegerNetwork
 
@@ -18,12 +15,9 @@ MAXIMUM_ROUNDS = 10
 
 @dataclass(frozen=True, eq=False)
 class Realisation:
-    """One allocation made real: the integer network, its firmware and what that measured."""
+    """One allocation made real: the integer network and what its firmware measured."""
 
     network: IntegerNetwork
-    archive: Archive
-    project: Path
-    firmware: Firmware
     measurement: Measurement
 
 

@@ -12,13 +12,12 @@ from sqtvm.allocate.costs import LayerCosts, analytic_costs
 from sqtvm.allocate.evaluate import Evaluator
 from sqtvm.allocate.limits import exceeded
 from sqtvm.compile.kernel_call import KernelStyle
+from sqtvm.cost_tables import workshop_table
 from sqtvm.measure.measurement import Measurement
+from sqtvm.pricing import price
 from sqtvm.progress import Progress
 from sqtvm.realise import Workshop
 from sqtvm.rounds import MAXIMUM_ROUNDS, Round, failing_budgets
-
-# Instructions do not depend on the data, so one sample prices a round.
-_PRICING_SAMPLES = 1
 
 
 def run_rounds(
@@ -31,22 +30,26 @@ def run_rounds(
     """Every round with fast kernels, and with compact ones too where flash binds: the code that
     they save is room for weights.
 
-    folder: for the rounds' archives and projects, one each below it.
+    folder: for the rounds' archives and projects, one each below it. No more than
+    MAXIMUM_ROUNDS in all.
     """
-    rounds = _rounds_of(KernelStyle.FAST, 0, workshop, budget, evaluator, settings, folder)
+    # Where compact kernels may be tried too, half of the rounds are left for them.
+    last = MAXIMUM_ROUNDS if budget.flash_bytes is None else MAXIMUM_ROUNDS // 2
+    fast = range(1, last + 1)
+    rounds = _rounds_of(KernelStyle.FAST, fast, workshop, budget, evaluator, settings, folder)
     best = best_round(budget, rounds)
     full = all(bits == max(BITS) for bits in best.allocation.weight_bits.values())
     if budget.flash_bytes is None or (best.holds and full):
         return rounds
-    first = len(rounds)
+    compact = range(len(rounds) + 1, MAXIMUM_ROUNDS + 1)
     return rounds + _rounds_of(
-        KernelStyle.COMPACT, first, workshop, budget, evaluator, settings, folder
+        KernelStyle.COMPACT, compact, workshop, budget, evaluator, settings, folder
     )
 
 
 def _rounds_of(
     style: KernelStyle,
-    first: int,
+    numbers: range,
     workshop: Workshop,
     budget: Budget,
     evaluator: Evaluator,
@@ -56,9 +59,12 @@ def _rounds_of(
     """Rounds until the same allocation comes twice: what it costs is then known exactly."""
     model = workshop.model
     costs = analytic_costs(model.graph, workshop.board.clock_hz)
+    table = workshop_table(workshop, style, folder / f"layers-{style}")
+    if table is not None:
+        costs = table.applied_to(costs)
     rounds: list[Round] = []
     tried: set[tuple[tuple[str, int], ...]] = set()
-    for number in range(first + 1, first + MAXIMUM_ROUNDS + 1):
+    for number in numbers:
         workshop.on_progress(
             Progress("allocate", f"round {number}, {style} kernels, costs {costs.source}")
         )
@@ -68,13 +74,8 @@ def _rounds_of(
             break
         tried.add(key)
         network = workshop.quantize(model.graph, allocation.weight_bits)
-        realisation = workshop.realise(
-            model.graph,
-            network,
-            style,
-            _PRICING_SAMPLES,
-            folder / f"round-{number}",
-            allocation.cost.ms,
+        realisation = price(
+            workshop, network, style, folder / f"round-{number}", allocation.cost.ms
         )
         drop = 100 * (evaluator.float_accuracy - allocation.accuracy)
         failing = failing_budgets(budget, realisation.measurement, drop)

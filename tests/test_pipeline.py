@@ -135,6 +135,37 @@ def test_a_flash_budget_is_held_with_fewer_bits(
     assert report.iterations[1].predicted_source == "emulated"
 
 
+def test_a_second_deployment_builds_only_what_it_leaves(
+    files: tuple[str, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    built: list[list[str]] = []
+
+    def note(progress: Progress) -> None:
+        if progress.stage in ("costs", "compile"):
+            built[-1].append(progress.stage)
+
+    reports = []
+    for number in range(2):
+        built.append([])
+        model, data, training = files
+        settings = DeploySettings(
+            model=model, data=data, training=training, board="stm32f446", out=tmp_path / str(number)
+        )
+        reports.append(pipeline.deploy(settings, note).report)
+    assert "costs" in built[0]
+    assert built[1] == ["compile"]
+    assert len(built[0]) == 1 + len(reports[0].iterations) + 1
+    first, second = (report.iterations[0] for report in reports)
+    assert (second.ms, second.flash_bytes, second.ram_bytes) == (
+        first.ms,
+        first.flash_bytes,
+        first.ram_bytes,
+    )
+    # All but what runs between the layers is known before anything is built.
+    assert first.predicted.ms == pytest.approx(first.ms, rel=0.1)
+
+
 def test_what_cannot_hold_leaves_the_nearest_firmware(
     files: tuple[str, str, str], tmp_path: Path
 ) -> None:

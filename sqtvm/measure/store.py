@@ -52,6 +52,7 @@ class CostRow:
     kind: of one layer, or of a whole firmware; name: of the kernel's function or the model;
     source: "emulated" or "measured"; cycles: estimated or measured accordingly, of one inference;
     instructions: None on boards; flash_* and ram_*: of whole firmware, bytes, 0 for a layer;
+    layers: of whole firmware, JSON, ``[[name, instructions, cycles], ...]``;
     created: UTC, ISO 8601.
     """
 
@@ -74,6 +75,7 @@ class CostRow:
     ram_workspace: int = 0
     ram_static: int = 0
     ram_stack: int = 0
+    layers: str = "[]"
     created: str = ""
 
 

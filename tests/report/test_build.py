@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from sqtvm.allocate.allocate import layer_statistics
 from sqtvm.allocate.allocation import Allocation
 from sqtvm.allocate.budget import Budget, Cost
-from sqtvm.compile.archive import Archive
 from sqtvm.firmware.boards import load_board
-from sqtvm.firmware.build import Firmware
-from sqtvm.firmware.project import Project
 from sqtvm.frontend.model import Model, Samples
 from sqtvm.measure.measurement import LayerMeasurement, Measurement, MemoryUse
 from sqtvm.measure.verify import Verification
@@ -53,14 +48,11 @@ def _report(budget: Budget, allocated: float | None = 0.9) -> Report:
         outputs=np.zeros((8, 5), np.int8),
     )
     board = load_board("stm32f746")
-    project = Project(Path("firmware"), board, "0" * 64)
-    firmware = Firmware(project, "emulator", Path("firmware.elf"), Path("build.log"))
     cost = Cost(2.4, 3100, 460, 900)
     allocation = Allocation(
         bits, "sigmaquant", 0.91, cost, True, (), layer_statistics(graph), (), 5
     )
-    archive = Archive(Path("model.tar"), 400, 1000)
-    realisation = Realisation(network, archive, project.path, firmware, measurement)
+    realisation = Realisation(network, measurement)
     kept = Round(2, allocation, cost, "emulated", realisation, ())
     first = Round(1, allocation, cost, "modelled", realisation, ("time: too long",))
     return build_report(

@@ -1,0 +1,140 @@
+"""What a whole allocation costs: from the store where it is known, else built and measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from sqtvm import cost_tables
+from sqtvm.compile.kernel_call import KernelStyle
+from sqtvm.compile.layouts import kernel_call
+from sqtvm.cost_tables import source_of, timing
+from sqtvm.firmware.memory_use import MemoryUse
+from sqtvm.firmware.resources import templates_directory
+from sqtvm.measure.measurement import LayerMeasurement, Measurement
+from sqtvm.measure.store import CostKey, CostRow, digest
+from sqtvm.progress import Progress
+from sqtvm.quantize.network import IntegerNetwork
+from sqtvm.realise import Workshop
+from sqtvm.rounds import Realisation
+
+# Instructions do not depend on the data, so one sample prices an allocation.
+_SAMPLES = 1
+
+
+def price(
+    workshop: Workshop,
+    network: IntegerNetwork,
+    style: KernelStyle,
+    folder: Path,
+    modelled_ms: float,
+) -> Realisation:
+    """The measurement of ``network``, without outputs where the store knew it.
+
+    folder: for the firmware; modelled_ms: the time to report where nothing runs.
+    """
+    graph = workshop.model.graph
+    if workshop.target.kind == "none":
+        return workshop.realise(graph, network, style, _SAMPLES, folder, modelled_ms)
+    key = _key(workshop, network, style)
+    known = workshop.store.get([key.digest]).get(key.digest)
+    if known is not None:
+        workshop.on_progress(Progress("build", "known from an earlier deployment"))
+        return Realisation(network, _measurement(workshop, known))
+    made = workshop.realise(graph, network, style, _SAMPLES, folder, modelled_ms)
+    workshop.store.put([_row(workshop, key, made.measurement)])
+    return made
+
+
+def _key(workshop: Workshop, network: IntegerNetwork, style: KernelStyle) -> CostKey:
+    board = workshop.board
+    calls = [kernel_call(layer, network, style) for layer in network.layers]
+    parts = [cost_tables.kernel_digest(call, style) for call in calls]
+    wiring = [f"{layer.name} {layer.inputs}" for layer in network.layers]
+    return CostKey(
+        kernel=digest(*parts, *wiring, _template_digest()),
+        compiler=cost_tables.compiler_version(board),
+        flags=cost_tables.build_flags(board),
+        board=cost_tables.board_key(board),
+        shape=f"{len(calls)} layers, {style} kernels",
+        weight_bits=0,
+        timing=timing(board, workshop.target),
+    )
+
+
+def _template_digest() -> str:
+    """Of the firmware around the network, which has its share in flash and RAM."""
+    root = templates_directory() / "baremetal"
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    return digest(*(path.read_bytes() for path in files if path.suffix != ".pyc"))
+
+
+def _row(workshop: Workshop, key: CostKey, measurement: Measurement) -> CostRow:
+    layers = [
+        [layer.name, layer.instructions, _cycles(layer.est_cycles, layer.measured_cycles)]
+        for layer in measurement.layers
+    ]
+    memory = measurement.memory
+    return CostRow(
+        key=key.digest,
+        kind="firmware",
+        name=workshop.model.name,
+        board=workshop.board.name,
+        shape=key.shape,
+        weight_bits=0,
+        compiler=key.compiler,
+        flags=key.flags,
+        timing=key.timing,
+        source=source_of(workshop.target),
+        instructions=measurement.instructions,
+        cycles=_cycles(measurement.est_cycles, measurement.measured_cycles),
+        ms=measurement.ms,
+        flash_weights=memory.flash_weights,
+        flash_code=memory.flash_code,
+        flash_other=memory.flash_other,
+        ram_workspace=memory.ram_workspace,
+        ram_static=memory.ram_static,
+        ram_stack=memory.ram_stack,
+        layers=json.dumps(layers),
+    )
+
+
+def _cycles(estimated: float | None, measured: int | None) -> float:
+    cycles = estimated if measured is None else float(measured)
+    assert cycles is not None
+    return cycles
+
+
+def _measurement(workshop: Workshop, row: CostRow) -> Measurement:
+    emulated = row.source == "emulated"
+
+    def layer(name: str, instructions: int | None, cycles: float) -> LayerMeasurement:
+        return LayerMeasurement(
+            name,
+            instructions,
+            cycles if emulated else None,
+            None if emulated else round(cycles),
+            ms=1000 * cycles / workshop.board.clock_hz,
+        )
+
+    return Measurement(
+        target=str(workshop.target),
+        layers=tuple(layer(*fields) for fields in json.loads(row.layers)),
+        instructions=row.instructions,
+        est_cycles=row.cycles if emulated else None,
+        cycle_model=row.timing if emulated else None,
+        measured_cycles=None if emulated else round(row.cycles),
+        ms=row.ms,
+        ms_source=row.source,
+        memory=MemoryUse(
+            row.flash_weights,
+            row.flash_code,
+            row.flash_other,
+            row.ram_workspace,
+            row.ram_static,
+            row.ram_stack,
+        ),
+        outputs=np.zeros((0, 0), np.int8),
+    )
