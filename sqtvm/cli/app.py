@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import sqtvm
-from sqtvm.cli import boards
+from sqtvm.cli import boards, store
 from sqtvm.cli.allocate import allocate
 from sqtvm.cli.analyze import analyze
 from sqtvm.cli.build import build
@@ -68,6 +68,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
 for name, command in _COMMANDS.items():
     app.command(name, help=unwrapped(command), epilog=STATUS_HELP)(command)
 app.add_typer(boards.group, name="boards")
+app.add_typer(store.group, name="store", help="What was measured before and is not built again.")
 
 
 def main() -> None:
