@@ -18,12 +18,13 @@ PROJECT_FILE = "sqtvm-project.json"
 
 @dataclass(frozen=True)
 class Project:
-    """A rendered project: its folder, its board, and the SHA-256 (hexadecimal) of the archive
-    that it was made from."""
+    """A rendered project: its folder, its board, the SHA-256 (hexadecimal) of the archive that it
+    was made from, and the name of its template."""
 
     path: Path
     board: Board
     archive_sha256: str
+    platform: str = "baremetal"
 
 
 def generate(
@@ -43,9 +44,9 @@ def generate(
         root.mkdir()
         _write_network(network, root / "network")
         render.render(platform, board, network, root)
-        _write_mark(root, board, network)
+        _write_mark(root, board, network, platform)
         _replace(root, destination)
-    return Project(destination, board, network.sha256)
+    return Project(destination, board, network.sha256, platform)
 
 
 def open_project(path: Path, board: Board) -> Project:
@@ -53,13 +54,14 @@ def open_project(path: Path, board: Board) -> Project:
     try:
         mark = json.loads((path / PROJECT_FILE).read_text(encoding="utf-8"))
         name, sha256 = str(mark["board"]), str(mark["archive_sha256"])
+        platform = str(mark["platform"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SqtvmError(f"{path}: is not a firmware project", "make one: sqtvm build") from error
     if name != board.name:
         raise SqtvmError(
             f"{path}: is a project for {name}, not for {board.name}", f"give --board {name}"
         )
-    return Project(path, board, sha256)
+    return Project(path, board, sha256, platform)
 
 
 def _refuse_foreign(destination: Path) -> None:
@@ -80,8 +82,13 @@ def _write_network(network: NetworkArchive, folder: Path) -> None:
         path.write_bytes(content)
 
 
-def _write_mark(root: Path, board: Board, network: NetworkArchive) -> None:
-    mark = {"model": network.model, "board": board.name, "archive_sha256": network.sha256}
+def _write_mark(root: Path, board: Board, network: NetworkArchive, platform: str) -> None:
+    mark = {
+        "model": network.model,
+        "board": board.name,
+        "platform": platform,
+        "archive_sha256": network.sha256,
+    }
     (root / PROJECT_FILE).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
 
 

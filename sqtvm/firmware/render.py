@@ -2,14 +2,15 @@
 
 A file ``NAME.j2`` is rendered, every other one copied. Of the drivers, ``KIND_*.c`` in src, only
 those of the board and of its emulator come along; what lies in ``variant/`` is rendered twice,
-into ``variants/board`` and ``variants/emulator``.
+into ``variants/board`` and ``variants/emulator``. A template's ``shared.txt`` names files of the
+baremetal template that it takes as well.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,18 +30,25 @@ _DRIVER = re.compile(r"(clock|cycles|uart)_\w+\.c")
 _FAMILY_HEADER = re.compile(r"stm32_\w+\.h")
 # For TVM's own tools, which look for it in the template and not in a project.
 _SKIPPED = "microtvm_api_server.py"
+_SHARED = "shared.txt"
 
 
 def render(platform: str, board: Board, network: NetworkArchive, root: Path) -> None:
     """Write the project's files below ``root``; SqtvmError where there is no such platform."""
     template = templates_directory() / platform
     if not template.is_dir():
-        raise SqtvmError(f"there is no platform named {platform!r}", "use baremetal")
+        raise SqtvmError(
+            f"there is no platform named {platform!r}", f"platforms: {', '.join(platforms())}"
+        )
+    if platform == "zephyr" and board.zephyr_board is None:
+        raise SqtvmError(
+            f"{board.name}'s board file does not name Zephyr's board",
+            'add zephyr_board = "..." to it, or use --platform baremetal',
+        )
     environment = _environment(template)
     values = _values(board, network)
     variants = _variants(board)
-    for source in sorted(path for path in template.rglob("*") if path.is_file()):
-        relative = PurePosixPath(source.relative_to(template).as_posix())
+    for source, relative in _sources(template):
         if not _belongs(relative, values["drivers"]):
             continue
         if relative.parts[0] == "variant":
@@ -51,8 +59,27 @@ def render(platform: str, board: Board, network: NetworkArchive, root: Path) -> 
             _write(environment, relative, source, root / relative, values)
 
 
+def platforms() -> tuple[str, ...]:
+    """The names of the templates, sorted."""
+    return tuple(sorted(path.name for path in templates_directory().iterdir() if path.is_dir()))
+
+
+def _sources(template: Path) -> Iterator[tuple[Path, PurePosixPath]]:
+    """Every file with its path in the project, the shared ones last."""
+    for source in sorted(path for path in template.rglob("*") if path.is_file()):
+        yield source, PurePosixPath(source.relative_to(template).as_posix())
+    shared = template / _SHARED
+    if shared.is_file():
+        for line in shared.read_text(encoding="utf-8").split():
+            yield _sharing() / line, PurePosixPath(line)
+
+
+def _sharing() -> Path:
+    return templates_directory() / "baremetal"
+
+
 def _belongs(relative: PurePosixPath, drivers: Mapping[str, list[str]]) -> bool:
-    if relative.name == _SKIPPED or "__pycache__" in relative.parts:
+    if relative.name in (_SKIPPED, _SHARED) or "__pycache__" in relative.parts:
         return False
     chosen = {PurePosixPath(driver).name for names in drivers.values() for driver in names}
     if _DRIVER.fullmatch(relative.name):
@@ -138,7 +165,7 @@ def _core_flags(board: Board) -> list[str]:
 
 def _environment(template: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(template),
+        loader=FileSystemLoader([template, _sharing()]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
