@@ -11,10 +11,12 @@ from typing import Literal
 from sqtvm.allocate.allocate import AllocateSettings, new_evaluator
 from sqtvm.allocate.evaluate import Evaluator
 from sqtvm.errors import SqtvmError
-from sqtvm.firmware.boards import load_board
+from sqtvm.firmware.boards import Board, load_board
 from sqtvm.frontend.graph import Graph
 from sqtvm.frontend.load import load_model
 from sqtvm.frontend.model import Model
+from sqtvm.measure.energy import modelled_energy
+from sqtvm.measure.meter import MeterName, parse_meter
 from sqtvm.measure.target import parse_target
 from sqtvm.measure.verify import Verification, verify
 from sqtvm.progress import OnProgress, Progress, silent
@@ -52,11 +54,13 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
     """
     board = load_board(settings.board)
     target = parse_target(settings.measure)
+    meter = None if settings.meter is None else parse_meter(settings.meter)
+    _require_known_energy(settings, board, meter)
     on_progress(Progress("load", settings.model))
     model = load(settings)
     on_progress(Progress("quantize", "calibrating activations"))
     activations = calibrate(model.graph, model.calibration.x)
-    workshop = Workshop(model, activations, board, target, on_progress)
+    workshop = Workshop(model, activations, board, target, on_progress, meter=meter)
     allocation_settings = AllocateSettings(method=settings.method, seed=settings.seed)
     evaluator = new_evaluator(model, activations, allocation_settings)
     settings.out.mkdir(parents=True, exist_ok=True)
@@ -80,6 +84,15 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
     )
     write_report(report, settings.out)
     return DeployResult(report, settings.out)
+
+
+def _require_known_energy(settings: DeploySettings, board: Board, meter: MeterName | None) -> None:
+    known = meter is not None or modelled_energy(board, 1.0) is not None
+    if settings.budget.energy_mj is not None and not known:
+        raise SqtvmError(
+            f"nothing tells the energy of an inference on {board.name}: its file has no [power]",
+            "give --meter, or add the datasheet's figures to a board file of your own",
+        )
 
 
 def load(settings: DeploySettings) -> Model:

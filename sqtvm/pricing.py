@@ -13,6 +13,7 @@ from sqtvm.compile.layouts import kernel_call
 from sqtvm.cost_tables import source_of, timing
 from sqtvm.firmware.memory_use import MemoryUse
 from sqtvm.firmware.resources import templates_directory
+from sqtvm.measure.energy import modelled_energy
 from sqtvm.measure.measurement import LayerMeasurement, Measurement
 from sqtvm.measure.store import CostKey, CostRow, digest
 from sqtvm.progress import Progress
@@ -36,7 +37,8 @@ def price(
     folder: for the firmware; modelled_ms: the time to report where nothing runs.
     """
     graph = workshop.model.graph
-    if workshop.target.kind == "none":
+    # What a meter reads hangs on more than the code.
+    if workshop.target.kind == "none" or workshop.meter is not None:
         return workshop.realise(graph, network, style, _SAMPLES, folder, modelled_ms)
     key = _key(workshop, network, style)
     known = workshop.store.get([key.digest]).get(key.digest)
@@ -137,4 +139,5 @@ def _measurement(workshop: Workshop, row: CostRow) -> Measurement:
             row.ram_stack,
         ),
         outputs=np.zeros((0, 0), np.int8),
+        energy=modelled_energy(workshop.board, row.ms),
     )

@@ -19,8 +19,10 @@ from sqtvm.firmware.memory_use import memory_use
 from sqtvm.firmware.project import generate
 from sqtvm.frontend.graph import Graph
 from sqtvm.frontend.model import Model, Samples
+from sqtvm.measure.energy import modelled_energy
 from sqtvm.measure.measure import measure
 from sqtvm.measure.measurement import Measurement
+from sqtvm.measure.meter import MeterName
 from sqtvm.measure.store import CostStore
 from sqtvm.measure.target import Target
 from sqtvm.progress import OnProgress, Progress
@@ -34,7 +36,8 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Workshop:
-    """What stays the same while allocations are tried; store: of what is known already."""
+    """What stays the same while allocations are tried; store: of what is known already;
+    meter: of energy, which is modelled without one."""
 
     model: Model
     activations: Mapping[str, TensorQuantization]
@@ -42,6 +45,7 @@ class Workshop:
     target: Target
     on_progress: OnProgress
     store: CostStore = field(default_factory=CostStore)
+    meter: MeterName | None = None
 
     def quantize(self, graph: Graph, weight_bits: Mapping[str, int]) -> IntegerNetwork:
         """The integer network at these bits, biases corrected on the calibration samples."""
@@ -93,7 +97,7 @@ class Workshop:
         def tell(done: int, total: int) -> None:
             self.on_progress(Progress("measure", f"inferences on {self.target}", done, total))
 
-        return measure(firmware, self.board, self.target, inputs, names, tell)
+        return measure(firmware, self.board, self.target, inputs, names, tell, self.meter)
 
 
 def first_samples(
@@ -118,4 +122,5 @@ def _not_measured(firmware: Firmware, network: IntegerNetwork, modelled_ms: floa
         ms_source="modelled",
         memory=memory_use(firmware.elf),
         outputs=outputs,
+        energy=modelled_energy(firmware.project.board, modelled_ms),
     )

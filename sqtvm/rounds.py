@@ -53,6 +53,9 @@ def failing_budgets(
         failing.append(f"flash: {flash:,} B, wanted at most {budget.flash_bytes:,} B")
     if budget.ram_bytes is not None and ram > budget.ram_bytes:
         failing.append(f"RAM: {ram:,} B, wanted at most {budget.ram_bytes:,} B")
+    energy = measurement.energy
+    if budget.energy_mj is not None and energy is not None and energy.mj > budget.energy_mj:
+        failing.append(f"energy: {energy.mj:.4g} mJ, wanted at most {budget.energy_mj:g} mJ")
     if (
         budget.max_drop is not None
         and accuracy_drop is not None

@@ -13,6 +13,7 @@ from sqtvm.allocate.evaluate import Evaluator
 from sqtvm.allocate.limits import exceeded
 from sqtvm.compile.kernel_call import KernelStyle
 from sqtvm.cost_tables import workshop_table
+from sqtvm.measure.energy import modelled_energy
 from sqtvm.measure.measurement import Measurement
 from sqtvm.pricing import price
 from sqtvm.progress import Progress
@@ -62,13 +63,16 @@ def _rounds_of(
     table = workshop_table(workshop, style, folder / f"layers-{style}")
     if table is not None:
         costs = table.applied_to(costs)
+    energy = modelled_energy(workshop.board, 1.0)
+    mj_per_ms = None if energy is None else energy.mj
     rounds: list[Round] = []
     tried: set[tuple[tuple[str, int], ...]] = set()
     for number in numbers:
         workshop.on_progress(
             Progress("allocate", f"round {number}, {style} kernels, costs {costs.source}")
         )
-        allocation = allocate(model, budget, costs, evaluator, settings, workshop.on_progress)
+        wanted = budget.with_energy_as_time(mj_per_ms)
+        allocation = allocate(model, wanted, costs, evaluator, settings, workshop.on_progress)
         key = tuple(sorted(allocation.weight_bits.items()))
         if key in tried:
             break
@@ -82,6 +86,7 @@ def _rounds_of(
         rounds.append(
             Round(number, allocation, allocation.cost, costs.source, realisation, failing, style)
         )
+        mj_per_ms = _mj_per_ms(realisation.measurement)
         costs = _observe(costs, allocation.weight_bits, realisation.measurement, workshop)
     return tuple(rounds)
 
@@ -100,10 +105,16 @@ def best_round(budget: Budget, rounds: tuple[Round, ...]) -> Round:
             ram_bytes=memory.ram_bytes,
         )
         # Where only accuracy fails, no limit is exceeded, and accuracy decides.
-        excess = max(exceeded(budget, cost), 0.0) if not turn.holds else -1.0
+        wanted = budget.with_energy_as_time(_mj_per_ms(measured))
+        excess = max(exceeded(wanted, cost), 0.0) if not turn.holds else -1.0
         return excess, -turn.allocation.accuracy, measured.ms
 
     return min(rounds, key=rank)
+
+
+def _mj_per_ms(measurement: Measurement) -> float | None:
+    energy = measurement.energy
+    return None if energy is None or not measurement.ms else energy.mj / measurement.ms
 
 
 def _observe(

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from sqtvm.allocate.budget import Budget
 from sqtvm.errors import MeasurementError, SqtvmError
+from sqtvm.measure.meter import parse_meter
 from sqtvm.measure.target import parse_target
 
 SETTINGS_FILE = "sqtvm.toml"
@@ -54,12 +55,25 @@ def parse_measure(text: str) -> str:
     return text
 
 
+def parse_meter_option(text: str) -> str:
+    """``text`` if it names a meter; raises ValueError otherwise."""
+    try:
+        parse_meter(text)
+    except MeasurementError as error:
+        raise ValueError(f"{error}; {error.hint}") from error
+    return text
+
+
 def _size(value: object) -> object:
     return parse_size(value) if isinstance(value, str) else value
 
 
 def _measure(value: object) -> object:
     return parse_measure(value) if isinstance(value, str) else value
+
+
+def _meter(value: object) -> object:
+    return parse_meter_option(value) if isinstance(value, str) else value
 
 
 Size: TypeAlias = Annotated[int, BeforeValidator(_size), Field(gt=0)]
@@ -75,6 +89,7 @@ class BudgetTable(_Table):
     ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     flash: Size | None = None
     ram: Size | None = None
+    mj: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     max_drop: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
 
 
@@ -88,6 +103,7 @@ class SettingsTable(_Table):
     board: str | None = None
     out: str | None = None
     measure: Annotated[str, BeforeValidator(_measure)] | None = None
+    meter: Annotated[str, BeforeValidator(_meter)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     method: str | None = None
     fine_tune: bool | None = None
@@ -116,6 +132,7 @@ class DeploySettings:
     training: str | None = None
     out: Path = DEFAULT_OUT
     measure: str = "emulator"
+    meter: str | None = None
     seed: int = 0
     method: str = "sigmaquant"
     fine_tune: bool | None = None
@@ -183,6 +200,7 @@ def resolve(
             flash_bytes=budget.get("flash"),
             ram_bytes=budget.get("ram"),
             max_drop=budget.get("max_drop"),
+            energy_mj=budget.get("mj"),
         ),
         out=Path(values.get("out", DEFAULT_OUT)),
     )
@@ -199,8 +217,10 @@ def command_line(settings: DeploySettings) -> str:
         "--budget-ms": None if budget.ms is None else f"{budget.ms:g}",
         "--budget-flash": budget.flash_bytes,
         "--budget-ram": budget.ram_bytes,
+        "--budget-mj": None if budget.energy_mj is None else f"{budget.energy_mj:g}",
         "--max-drop": None if budget.max_drop is None else f"{budget.max_drop:g}",
         "--measure": settings.measure,
+        "--meter": settings.meter,
         "--method": settings.method,
         "--seed": settings.seed,
         "--verify-samples": settings.verify_samples,

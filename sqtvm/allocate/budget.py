@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 BITS = (8, 4, 2)
@@ -15,13 +15,21 @@ class Budget:
 
     ms: one inference; flash_bytes: the whole image (weights, code, constants);
     ram_bytes: workspace, static data and stack; max_drop: percentage points of accuracy that
-    may be lost against the float model.
+    may be lost against the float model; energy_mj: of one inference.
     """
 
     ms: float | None = None
     flash_bytes: int | None = None
     ram_bytes: int | None = None
     max_drop: float | None = None
+    energy_mj: float | None = None
+
+    def with_energy_as_time(self, mj_per_ms: float | None) -> Budget:
+        """The same limits where energy is time times a known power: the tighter of the two."""
+        if self.energy_mj is None or not mj_per_ms:
+            return self
+        allowed = self.energy_mj / mj_per_ms
+        return replace(self, ms=allowed if self.ms is None else min(self.ms, allowed))
 
 
 @dataclass(frozen=True)

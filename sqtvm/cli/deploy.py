@@ -20,8 +20,10 @@ def deploy(
     budget_ms: options.BudgetMs = None,
     budget_flash: options.BudgetFlash = None,
     budget_ram: options.BudgetRam = None,
+    budget_mj: options.BudgetMj = None,
     max_drop: options.MaxDrop = None,
     measure: options.Measure = None,
+    meter: options.Meter = None,
     method: options.Method = None,
     fine_tune: options.FineTune = None,
     verify_samples: Annotated[
@@ -67,7 +69,10 @@ def deploy(
                 "method": method,
                 "fine_tune": fine_tune,
                 "verify_samples": verify_samples,
-                "budget": options.budget_flags(budget_ms, budget_flash, budget_ram, max_drop),
+                "meter": meter,
+                "budget": options.budget_flags(
+                    budget_ms, budget_flash, budget_ram, max_drop, budget_mj
+                ),
             },
             ("model", "data", "board"),
         )

@@ -15,6 +15,7 @@ from sqtvm.settings import (
     checked,
     merge,
     parse_measure,
+    parse_meter_option,
     parse_size,
     read_settings_file,
     resolve,
@@ -35,6 +36,13 @@ def _size(text: str) -> int:
 def _measure(text: str) -> str:
     try:
         return parse_measure(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _meter(text: str) -> str:
+    try:
+        return parse_meter_option(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -103,6 +111,15 @@ BudgetRam: TypeAlias = Annotated[
         rich_help_panel=_BUDGETS,
     ),
 ]
+BudgetMj: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        min=0.000001,
+        metavar="MILLIJOULES",
+        help="energy of one inference",
+        rich_help_panel=_BUDGETS,
+    ),
+]
 MaxDrop: TypeAlias = Annotated[
     float | None,
     typer.Option(
@@ -119,6 +136,14 @@ Measure: TypeAlias = Annotated[
         parser=_measure,
         metavar="WHERE",
         help="emulator (default), serial:auto, serial:PORT, labgrid:ENV.yaml#PLACE or none",
+    ),
+]
+Meter: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        parser=_meter,
+        metavar="WHAT",
+        help="measure energy: ppk2:PORT, joulescope, ina2xx or csv:FILE (default: modelled)",
     ),
 ]
 Seed: TypeAlias = Annotated[
@@ -183,6 +208,10 @@ def settings_from(flags: Mapping[str, Any], required: Required) -> DeploySetting
 
 
 def budget_flags(
-    ms: float | None, flash: int | None, ram: int | None, max_drop: float | None
+    ms: float | None,
+    flash: int | None,
+    ram: int | None,
+    max_drop: float | None,
+    mj: float | None = None,
 ) -> Mapping[str, float | int | None]:
-    return {"ms": ms, "flash": flash, "ram": ram, "max_drop": max_drop}
+    return {"ms": ms, "flash": flash, "ram": ram, "max_drop": max_drop, "mj": mj}

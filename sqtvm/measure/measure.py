@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,11 @@ from sqtvm.firmware.build import Firmware
 from sqtvm.firmware.memory_use import memory_use
 from sqtvm.measure import cycles, inference
 from sqtvm.measure.counted import count
+from sqtvm.measure.energy import measured_energy, modelled_energy, supply_volts
 from sqtvm.measure.inference import Inferences, OnProgress
 from sqtvm.measure.layers import counted_layer, measured_layers, repeatability
 from sqtvm.measure.measurement import Measurement
+from sqtvm.measure.meter import MeterName, open_meter
 from sqtvm.measure.target import Target
 
 
@@ -26,25 +29,45 @@ def measure(
     inputs: NDArray[np.int8],
     layer_names: Sequence[str],
     on_progress: OnProgress | None = None,
+    meter: MeterName | None = None,
 ) -> Measurement:
     """Run every one of ``inputs`` (int8 [samples, *input shape]) on the target.
 
     firmware: its emulated variant for the emulator; for a board the board's own, which at a serial
     port has been flashed, and which a labgrid place is flashed with; layer_names: of the integer
-    network, in its order; on_progress: called with the inferences done and those in all. The
+    network, in its order; on_progress: called with the inferences done and those in all; meter:
+    what records the supply current meanwhile, without one the energy is modelled. The
     outputs are int8 [samples, output bytes].
 
     On the emulator, instructions are those of the first input, exact, and the time is the
     cycle model's; on a board, cycles are the median of all inferences. Raises MeasurementError
     and ToolError.
     """
-    if target.kind == "emulator":
-        return _emulated(firmware, board, target, inputs, layer_names, on_progress)
-    if target.kind in ("serial", "labgrid"):
+    if target.kind == "none":
+        raise MeasurementError(
+            "there is no target to measure on", "give --measure emulator or --measure serial:PORT"
+        )
+
+    def run() -> Measurement:
+        if target.kind == "emulator":
+            return _emulated(firmware, board, target, inputs, layer_names, on_progress)
         return _measured(firmware, board, target, inputs, layer_names, on_progress)
-    raise MeasurementError(
-        "there is no target to measure on", "give --measure emulator or --measure serial:PORT"
-    )
+
+    if meter is None:
+        found = run()
+        return replace(found, energy=modelled_energy(board, found.ms))
+    if target.kind == "emulator" and meter.kind != "csv":
+        raise MeasurementError(
+            f"the emulator draws no current that {meter} could measure",
+            "measure on a board, or leave the energy to the model of the board's current",
+        )
+    return _metered(run, meter, board)
+
+
+def _metered(run: Callable[[], Measurement], meter: MeterName, board: Board) -> Measurement:
+    done: list[Measurement] = []
+    trace = open_meter(meter, supply_volts(board)).record(lambda: done.append(run()))
+    return replace(done[0], energy=measured_energy(trace, meter))
 
 
 def _emulated(

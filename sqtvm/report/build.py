@@ -78,6 +78,7 @@ def build_report(
             flash_bytes=settings.budget.flash_bytes,
             ram_bytes=settings.budget.ram_bytes,
             max_drop=settings.budget.max_drop,
+            energy_mj=settings.budget.energy_mj,
         ),
         fine_tuned=fine_tuned,
         met=all(verdict.holds for verdict in judged),
@@ -176,7 +177,7 @@ def _layer_ms(layer: LayerMeasurement, clock_hz: int) -> float | None:
 
 
 def _totals(graph: Graph, allocation: Allocation, measurement: Measurement) -> schema.TotalsPart:
-    memory = measurement.memory
+    memory, energy = measurement.memory, measurement.energy
     return schema.TotalsPart(
         ms=measurement.ms,
         ms_source=_SOURCE.validate_python(measurement.ms_source),
@@ -202,8 +203,9 @@ def _totals(graph: Graph, allocation: Allocation, measurement: Measurement) -> s
             ram_static=memory.ram_static,
             ram_stack=memory.ram_stack,
         ),
-        energy_mj=None,
-        energy_source=None,
+        energy_mj=None if energy is None else energy.mj,
+        energy_source=None if energy is None else _SOURCE.validate_python(energy.source),
+        energy_detail="" if energy is None else energy.detail,
     )
 
 
@@ -230,6 +232,7 @@ def _iteration(turn: Round, kept: bool) -> schema.IterationPart:
         flash_bytes=measurement.memory.flash_bytes,
         ram_bytes=measurement.memory.ram_bytes,
         accuracy=_fraction(turn.allocation.accuracy),
+        energy_mj=None if measurement.energy is None else measurement.energy.mj,
         failing=turn.failing,
         kept=kept,
         decisions=tuple(_decision(decision) for decision in turn.allocation.decisions),
@@ -263,6 +266,7 @@ def _settings(settings: DeploySettings) -> schema.SettingsPart:
         training=settings.training,
         board=settings.board,
         measure=settings.measure,
+        meter=settings.meter,
         method=settings.method,
         fine_tune=settings.fine_tune,
         verify_samples=settings.verify_samples,

@@ -18,6 +18,11 @@ def milliseconds(ms: float) -> str:
     return f"{ms:,.{digits}f} ms"
 
 
+def millijoules(mj: float) -> str:
+    """Three digits that mean something: ``0.412 mJ``, ``41.2 mJ``."""
+    return f"{mj:.3g} mJ"
+
+
 def percent(fraction: float) -> str:
     return f"{fraction * 100:.2f} %"
 

@@ -125,6 +125,7 @@ class TotalsPart(_Part):
     memory: MemoryPart
     energy_mj: Amount | None
     energy_source: Source | None
+    energy_detail: str = ""
 
 
 class BudgetPart(_Part):
@@ -134,15 +135,16 @@ class BudgetPart(_Part):
     flash_bytes: Count | None
     ram_bytes: Count | None
     max_drop: Amount | None
+    energy_mj: Amount | None = None
 
 
 class VerdictPart(_Part):
     """One limit against what was had; reached is None where it could not be had."""
 
-    budget: Literal["time", "flash", "RAM", "accuracy drop"]
+    budget: Literal["time", "flash", "RAM", "energy", "accuracy drop"]
     limit: Amount
     reached: float | None
-    unit: Literal["ms", "bytes", "points"]
+    unit: Literal["ms", "bytes", "mJ", "points"]
     source: str
     holds: bool
 
@@ -191,6 +193,7 @@ class IterationPart(_Part):
     flash_bytes: Count
     ram_bytes: Count
     accuracy: Fraction | None
+    energy_mj: Amount | None = None
     failing: tuple[str, ...]
     kept: bool
     decisions: tuple[DecisionPart, ...]
@@ -206,6 +209,7 @@ class SettingsPart(_Part):
     training: str | None
     board: str
     measure: str
+    meter: str | None = None
     method: str
     fine_tune: bool | None
     verify_samples: Count

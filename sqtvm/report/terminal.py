@@ -79,8 +79,9 @@ def _verdicts(report: Report) -> Table:
         ("time", numbers.milliseconds(totals.ms), totals.ms_source),
         ("flash", numbers.size(totals.flash_bytes), "linked image"),
         ("RAM", numbers.size(totals.ram_bytes), "linked image and stack"),
+        ("energy", _energy(report), totals.energy_source or ""),
     ):
-        if name not in judged:
+        if name not in judged and value:
             table.add_row(name, value, "", source, "")
     return table
 
@@ -88,7 +89,14 @@ def _verdicts(report: Report) -> Table:
 def _amount(verdict: VerdictPart, amount: float) -> str:
     if verdict.unit == "bytes":
         return numbers.size(amount)
+    if verdict.unit == "mJ":
+        return numbers.millijoules(amount)
     return numbers.milliseconds(amount) if verdict.unit == "ms" else f"{amount:.2f} points"
+
+
+def _energy(report: Report) -> str:
+    mj = report.totals.energy_mj
+    return "" if mj is None else numbers.millijoules(mj)
 
 
 def _verdict_line(report: Report) -> Text:

@@ -24,10 +24,18 @@ def verdicts(
 ) -> tuple[VerdictPart, ...]:
     """One verdict for each limit that was asked for; one that cannot be judged does not hold."""
     memory = measurement.memory
+    energy = measurement.energy
     asked = (
         ("time", budget.ms, measurement.ms, "ms", measurement.ms_source),
         ("flash", budget.flash_bytes, memory.flash_bytes, "bytes", _FROM_IMAGE),
         ("RAM", budget.ram_bytes, memory.ram_bytes, "bytes", _WITH_STACK),
+        (
+            "energy",
+            budget.energy_mj,
+            None if energy is None else energy.mj,
+            "mJ",
+            "" if energy is None else energy.source,
+        ),
         ("accuracy drop", budget.max_drop, accuracy_drop(accuracy), "points", _ON_ALL_SAMPLES),
     )
     return tuple(

@@ -85,7 +85,7 @@ def average_bits(report: Report) -> float:
 
 
 def tiles(report: Report) -> tuple[Tile, ...]:
-    """Time, flash, RAM and accuracy, whether or not they had a limit."""
+    """Time, flash, RAM, energy where it is known, and accuracy, whether or not they had a limit."""
     by_budget = {verdict.budget: verdict for verdict in report.verdicts}
     totals, board = report.totals, report.board
     found = [
@@ -107,6 +107,9 @@ def tiles(report: Report) -> tuple[Tile, ...]:
             board.ram_bytes,
         ),
     ]
+    if totals.energy_mj is not None:
+        value, source = numbers.millijoules(totals.energy_mj), totals.energy_source or ""
+        found.append(_tile("Energy", by_budget.get("energy"), value, source))
     lost = accuracy_drop(report.accuracy)
     if report.accuracy.allocated is not None and lost is not None:
         value = numbers.percent(report.accuracy.allocated)
@@ -130,7 +133,7 @@ def _tile(
     capacity: int = 0,
 ) -> Tile:
     if verdict is not None and verdict.reached is not None:
-        write = numbers.size if verdict.unit == "bytes" else _plain_ms
+        write = {"bytes": numbers.size, "mJ": _plain_mj}.get(verdict.unit, _plain_ms)
         against = f"of at most {write(verdict.limit)}"
         share = verdict.reached / verdict.limit if verdict.limit else 1.0
         return Tile(name, value, against, share, verdict.holds, source)
@@ -142,6 +145,10 @@ def _tile(
 
 def _plain_ms(ms: float) -> str:
     return f"{ms:g} ms"
+
+
+def _plain_mj(mj: float) -> str:
+    return f"{mj:g} mJ"
 
 
 def layer_rows(report: Report) -> tuple[LayerRow, ...]:

@@ -20,7 +20,7 @@ def test_every_flag_reaches_the_settings(run: Run, pipeline: FakePipeline) -> No
         *_ARGUMENTS, "--calibration", "c.npz", "--training", "t.npz", "--budget-ms", "12.5",
         "--budget-flash", "64k", "--budget-ram", "48KiB", "--max-drop", "1.5", "--out", "there",
         "--measure", "serial:/dev/ttyACM0", "--seed", "7", "--method", "greedy", "--fine-tune",
-        "--verify-samples", "200",
+        "--verify-samples", "200", "--budget-mj", "6.5", "--meter", "ppk2:/dev/ttyACM1",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     (settings,) = pipeline.asked
@@ -29,7 +29,8 @@ def test_every_flag_reaches_the_settings(run: Run, pipeline: FakePipeline) -> No
     assert settings.board == "stm32f746"
     assert settings.calibration == "c.npz"
     assert settings.training == "t.npz"
-    assert settings.budget == Budget(12.5, 65_536, 49_152, 1.5)
+    assert settings.budget == Budget(12.5, 65_536, 49_152, 1.5, 6.5)
+    assert settings.meter == "ppk2:/dev/ttyACM1"
     assert settings.out == Path("there")
     assert settings.measure == "serial:/dev/ttyACM0"
     assert settings.seed == 7
@@ -121,6 +122,8 @@ def test_interruption_has_its_own_status(run: Run, pipeline: FakePipeline) -> No
         ("--budget-ms", "0"),
         ("--max-drop", "-1"),
         ("--measure", "usb"),
+        ("--meter", "oscilloscope"),
+        ("--budget-mj", "0"),
         ("--seed", "-1"),
         ("--no-such-flag",),
     ],
