@@ -41,7 +41,7 @@ def test_channel_pairs(seed: int, rows: int, depth: int, bits: int) -> None:
         for k in range(depth):
             quad, inner = divmod(k, 4)
             if bits == 8:
-                place = (pair * quads + quad) * 8 + channel * 4 + inner
+                place = (pair * quads + quad) * 8 + inner % 2 * 4 + inner // 2 * 2 + channel
                 assert packed.view(np.int8)[place] == weight[row, k]
                 continue
             first = 8 * (quad % 2) if bits == 2 else 0

@@ -24,8 +24,8 @@ def pack_channel_pairs(weight: Int8Array, weight_bits: int) -> NDArray[np.uint8]
     quads = padded_quads(weight.shape[1], weight_bits)
     padded = _padded(weight, 2, quads)
     if weight_bits == 8:
-        # [pair, channel, quad, k] to [pair, quad, channel, k]
-        ordered = padded.reshape(-1, 2, quads, 4).transpose(0, 2, 1, 3)
+        # [pair, channel, quad, k of 2, half] to [pair, quad, half, k of 2, channel]
+        ordered = padded.reshape(-1, 2, quads, 2, 2).transpose(0, 2, 4, 3, 1)
         return _bytes(ordered.astype(np.int8))
     lanes = _lanes(_offset(padded, weight, weight_bits), 2, quads)
     per_word = 16 // weight_bits // 4

@@ -80,42 +80,58 @@ SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
 
 #if SQTVM_DSP
 
-/* The quad is in r2 and r3, packed weights in r4 to r7, unpacked ones in ip. */
-#define SQTVM_DOT1X4_BYTES(raw, sum)                                                            \
-  "sxtb16 r12, " raw "\n\t"                                                                     \
-  "smlad " sum ", r12, r2, " sum "\n\t"                                                         \
-  "sxtb16 r12, " raw ", ror #8\n\t"                                                             \
-  "smlad " sum ", r12, r3, " sum "\n\t"
-
+/* The quad is in r2 and r3, packed weights in r4 to r7, lanes in r12 and in place or in r6. Each
+ * lane is taken one multiplication before the one that needs it, which then need not wait. */
 #define SQTVM_DOT1X4_QUAD8                                                                      \
   "ldrd r2, r3, [r0], #8\n\t"                                                                   \
   "ldmia r1!, {r4, r5, r6, r7}\n\t"                                                             \
-  SQTVM_DOT1X4_BYTES("r4", "r8")                                                                \
-  SQTVM_DOT1X4_BYTES("r5", "r9")                                                                \
-  SQTVM_DOT1X4_BYTES("r6", "r10")                                                               \
-  SQTVM_DOT1X4_BYTES("r7", "r11")
+  "sxtb16 r12, r4\n\t"                                                                          \
+  "sxtb16 r4, r4, ror #8\n\t"                                                                   \
+  "smlad r8, r12, r2, r8\n\t"                                                                   \
+  "sxtb16 r12, r5\n\t"                                                                          \
+  "smlad r8, r4, r3, r8\n\t"                                                                    \
+  "sxtb16 r5, r5, ror #8\n\t"                                                                   \
+  "smlad r9, r12, r2, r9\n\t"                                                                   \
+  "sxtb16 r12, r6\n\t"                                                                          \
+  "smlad r9, r5, r3, r9\n\t"                                                                    \
+  "sxtb16 r6, r6, ror #8\n\t"                                                                   \
+  "smlad r10, r12, r2, r10\n\t"                                                                 \
+  "sxtb16 r12, r7\n\t"                                                                          \
+  "smlad r10, r6, r3, r10\n\t"                                                                  \
+  "sxtb16 r7, r7, ror #8\n\t"                                                                   \
+  "smlad r11, r12, r2, r11\n\t"                                                                 \
+  "smlad r11, r7, r3, r11\n\t"
 
-#define SQTVM_DOT1X4_LANES(raw, low, high, sum)                                                 \
-  "and r12, r7, " raw low "\n\t"                                                                \
-  "smlad " sum ", r12, r2, " sum "\n\t"                                                         \
-  "and r12, r7, " raw ", lsr #" high "\n\t"                                                     \
-  "smlad " sum ", r12, r3, " sum "\n\t"
+/* Words and shifts of the eight lanes, two a feature. */
+#define SQTVM_DOT1X4_LANES(f0h0, f0h1, f1h0, f1h1, f2h0, f2h1, f3h0, f3h1)                      \
+  "and r12, r7, " f0h0 "\n\t"                                                                   \
+  "and r6, r7, " f0h1 "\n\t"                                                                    \
+  "smlad r8, r12, r2, r8\n\t"                                                                   \
+  "and r12, r7, " f1h0 "\n\t"                                                                   \
+  "smlad r8, r6, r3, r8\n\t"                                                                    \
+  "and r6, r7, " f1h1 "\n\t"                                                                    \
+  "smlad r9, r12, r2, r9\n\t"                                                                   \
+  "and r12, r7, " f2h0 "\n\t"                                                                   \
+  "smlad r9, r6, r3, r9\n\t"                                                                    \
+  "and r6, r7, " f2h1 "\n\t"                                                                    \
+  "smlad r10, r12, r2, r10\n\t"                                                                 \
+  "and r12, r7, " f3h0 "\n\t"                                                                   \
+  "smlad r10, r6, r3, r10\n\t"                                                                  \
+  "and r6, r7, " f3h1 "\n\t"                                                                    \
+  "smlad r11, r12, r2, r11\n\t"                                                                 \
+  "smlad r11, r6, r3, r11\n\t"
 
 #define SQTVM_DOT1X4_QUAD4                                                                      \
   "ldrd r2, r3, [r0], #8\n\t"                                                                   \
   "ldrd r4, r5, [r1], #8\n\t"                                                                   \
-  SQTVM_DOT1X4_LANES("r4", "", "4", "r8")                                                       \
-  SQTVM_DOT1X4_LANES("r4", ", lsr #8", "12", "r9")                                              \
-  SQTVM_DOT1X4_LANES("r5", "", "4", "r10")                                                      \
-  SQTVM_DOT1X4_LANES("r5", ", lsr #8", "12", "r11")
+  SQTVM_DOT1X4_LANES("r4", "r4, lsr #4", "r4, lsr #8", "r4, lsr #12", "r5", "r5, lsr #4",       \
+                     "r5, lsr #8", "r5, lsr #12")
 
 #define SQTVM_DOT1X4_QUAD2                                                                      \
   "ldrd r2, r3, [r0], #8\n\t"                                                                   \
   "ldr r4, [r1], #4\n\t"                                                                        \
-  SQTVM_DOT1X4_LANES("r4", "", "2", "r8")                                                       \
-  SQTVM_DOT1X4_LANES("r4", ", lsr #4", "6", "r9")                                               \
-  SQTVM_DOT1X4_LANES("r4", ", lsr #8", "10", "r10")                                             \
-  SQTVM_DOT1X4_LANES("r4", ", lsr #12", "14", "r11")
+  SQTVM_DOT1X4_LANES("r4", "r4, lsr #2", "r4, lsr #4", "r4, lsr #6", "r4, lsr #8",              \
+                     "r4, lsr #10", "r4, lsr #12", "r4, lsr #14")
 
 #define SQTVM_FEATURES_SCALE                                                                    \
   "smmlar r8, r8, r2, r6\n\t"                                                                   \

@@ -3,7 +3,7 @@
  * Packed weights of two channels, a quad at a time, offset-binary (weight + 2^(bits-1)) below
  * 8 bits; a word unpacks to two lanes by AND mask, word LSR #n:
  *
- *   8 bits: 4 bytes of channel 0 (k0 k1 k2 k3), then 4 of channel 1: 2 words a quad
+ *   8 bits: bytes c0k0 c1k0 c0k2 c1k2, then c0k1 c1k1 c0k3 c1k3: 2 words a quad
  *   4 bits: bit 0: c0k0, 4: c0k1, 8: c1k0, 12: c1k1, 16: c0k2, 20: c0k3, 24: c1k2, 28: c1k3
  *   2 bits: two quads a word, lane n of 2 bits at 2n and 16 + 2n, the order of lanes as above
  */
@@ -48,7 +48,7 @@ SQTVM_INLINE void sqtvm_tile_lanes(const uint8_t *weights, int32_t quad, int32_t
     for (int32_t channel = 0; channel < 2; ++channel) {
       int32_t *pair = lanes + 4 * half + 2 * channel;
       if (bits == 8) {
-        const int8_t *bytes = (const int8_t *)weights + 8 * quad + 4 * channel + half;
+        const int8_t *bytes = (const int8_t *)weights + 8 * quad + 4 * half + channel;
         pair[0] = bytes[0];
         pair[1] = bytes[2];
       } else {
@@ -105,29 +105,30 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
  * r1 the weights; r2 to r4 are A, B and C, r5 to r7 their sums for channel 0, r8 to r10 those for
  * channel 1; packed weights are in r11 (and r12, which is the mask below 8 bits), lanes in lr. */
 #define SQTVM_TILE_LOAD "ldmia r0!, {r2, r3, r4}\n\t"
-#define SQTVM_TILE_CHANNEL0                                                                     \
-  "smlad r5, lr, r2, r5\n\t"                                                                    \
-  "smlad r6, lr, r3, r6\n\t"                                                                    \
-  "smlad r7, lr, r4, r7\n\t"
-#define SQTVM_TILE_CHANNEL1                                                                     \
-  "smlad r8, lr, r2, r8\n\t"                                                                    \
-  "smlad r9, lr, r3, r9\n\t"                                                                    \
-  "smlad r10, lr, r4, r10\n\t"
+#define SQTVM_TILE_CHANNEL0(lane)                                                               \
+  "smlad r5, " lane ", r2, r5\n\t"                                                              \
+  "smlad r6, " lane ", r3, r6\n\t"                                                              \
+  "smlad r7, " lane ", r4, r7\n\t"
+#define SQTVM_TILE_CHANNEL1(lane)                                                               \
+  "smlad r8, " lane ", r2, r8\n\t"                                                              \
+  "smlad r9, " lane ", r3, r9\n\t"                                                              \
+  "smlad r10, " lane ", r4, r10\n\t"
 
+/* In the order in which a Cortex-M7 takes lanes beside multiplications or while it loads. */
 #define SQTVM_TILE_QUAD8                                                                        \
   "ldrd r11, r12, [r1], #8\n\t" SQTVM_TILE_LOAD                                                 \
-  "sxtb16 lr, r11\n\t" SQTVM_TILE_CHANNEL0                                                      \
-  "sxtb16 lr, r12\n\t" SQTVM_TILE_CHANNEL1 SQTVM_TILE_LOAD                                      \
-  "sxtb16 lr, r11, ror #8\n\t" SQTVM_TILE_CHANNEL0                                              \
-  "sxtb16 lr, r12, ror #8\n\t" SQTVM_TILE_CHANNEL1
+  "sxtb16 lr, r11\n\t"                                                                          \
+  "sxtb16 r11, r11, ror #8\n\t" SQTVM_TILE_CHANNEL0("lr")                                       \
+  "sxtb16 lr, r12\n\t" SQTVM_TILE_CHANNEL1("r11") SQTVM_TILE_LOAD                               \
+  "sxtb16 r12, r12, ror #8\n\t" SQTVM_TILE_CHANNEL0("lr") SQTVM_TILE_CHANNEL1("r12")
 
 #define SQTVM_TILE_LANES(c0h0, c0h1, c1h0, c1h1)                                                \
   SQTVM_TILE_LOAD                                                                               \
-  "and lr, r12, r11" c0h0 "\n\t" SQTVM_TILE_CHANNEL0                                            \
-  "and lr, r12, r11, lsr #" c1h0 "\n\t" SQTVM_TILE_CHANNEL1                                     \
+  "and lr, r12, r11" c0h0 "\n\t" SQTVM_TILE_CHANNEL0("lr")                                      \
+  "and lr, r12, r11, lsr #" c1h0 "\n\t" SQTVM_TILE_CHANNEL1("lr")                               \
   SQTVM_TILE_LOAD                                                                               \
-  "and lr, r12, r11, lsr #" c0h1 "\n\t" SQTVM_TILE_CHANNEL0                                     \
-  "and lr, r12, r11, lsr #" c1h1 "\n\t" SQTVM_TILE_CHANNEL1
+  "and lr, r12, r11, lsr #" c0h1 "\n\t" SQTVM_TILE_CHANNEL0("lr")                               \
+  "and lr, r12, r11, lsr #" c1h1 "\n\t" SQTVM_TILE_CHANNEL1("lr")
 
 #define SQTVM_TILE_QUAD4 "ldr r11, [r1], #4\n\t" SQTVM_TILE_LANES("", "4", "8", "12")
 
@@ -153,22 +154,45 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
   "add r9, r10, r3\n\t"                                                                         \
   "add r10, r10, r4\n\t"
 
-/* Multipliers are in r3 and r4, the zero point is in r2. */
-#define SQTVM_TILE_SCALE                                                                        \
-  "smmlar r5, r5, r3, r2\n\t"                                                                   \
-  "smmlar r6, r6, r3, r2\n\t"                                                                   \
+/* Multipliers are in r3 and r4, lr is at the next pair. In the order in which a Cortex-M7 issues
+ * multiplications beside saturations; the flags say whether a pair is left. */
+#define SQTVM_TILE_FINISH                                                                       \
+  "ldr r2, [sp, #36]\n\t"                                                                       \
+  "str lr, [sp, #16]\n\t"                                                                       \
   "smmlar r7, r7, r3, r2\n\t"                                                                   \
   "smmlar r8, r8, r4, r2\n\t"                                                                   \
   "smmlar r9, r9, r4, r2\n\t"                                                                   \
-  "smmlar r10, r10, r4, r2\n\t"
-
-#define SQTVM_TILE_SATURATE                                                                     \
-  "ssat r5, #8, r5\n\t"                                                                         \
+  "smmlar r5, r5, r3, r2\n\t"                                                                   \
+  "smmlar r10, r10, r4, r2\n\t"                                                                 \
+  "ldr r0, [sp, #24]\n\t"                                                                       \
+  "ldr r4, [sp, #20]\n\t"                                                                       \
+  "smmlar r6, r6, r3, r2\n\t"                                                                   \
+  "ldrd r2, r3, [sp, #28]\n\t"                                                                  \
   "ssat r6, #8, r6\n\t"                                                                         \
+  "cmp lr, r4\n\t"                                                                              \
+  "ssat r5, #8, r5\n\t"                                                                         \
+  "strb r6, [r0, r2]\n\t"                                                                       \
   "ssat r7, #8, r7\n\t"                                                                         \
+  "strb r7, [r0, r3]\n\t"                                                                       \
   "ssat r8, #8, r8\n\t"                                                                         \
+  "strb r5, [r0], #1\n\t"                                                                       \
   "ssat r9, #8, r9\n\t"                                                                         \
-  "ssat r10, #8, r10\n\t"
+  "strb r9, [r0, r2]\n\t"                                                                       \
+  "ssat r10, #8, r10\n\t"                                                                       \
+  "strb r10, [r0, r3]\n\t"                                                                      \
+  "strb r8, [r0], #1\n\t"                                                                       \
+  "str r0, [sp, #24]\n\t"
+
+#define SQTVM_TILE_SHIFT                                                                        \
+  "ldr r0, [sp, #60]\n\t"                                                                       \
+  "lsl r5, r5, r0\n\t"                                                                          \
+  "lsl r6, r6, r0\n\t"                                                                          \
+  "lsl r7, r7, r0\n\t"                                                                          \
+  "lsl r8, r8, r0\n\t"                                                                          \
+  "lsl r9, r9, r0\n\t"                                                                          \
+  "lsl r10, r10, r0\n\t"
+
+#define SQTVM_TILE_FINISH_SHIFTED SQTVM_TILE_SHIFT SQTVM_TILE_FINISH
 
 #define SQTVM_TILE_CLIP(value)                                                                  \
   "cmp " value ", r2\n\t"                                                                       \
@@ -178,29 +202,42 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
   "it gt\n\t"                                                                                   \
   "movgt " value ", r3\n\t"
 
-#define SQTVM_TILE_REQUANTIZE SQTVM_TILE_SCALE SQTVM_TILE_SATURATE
-
-#define SQTVM_TILE_SHIFT          \
-  "ldr r0, [sp, #60]\n\t"         \
-  "lsl r5, r5, r0\n\t"            \
-  "lsl r6, r6, r0\n\t"            \
-  "lsl r7, r7, r0\n\t"            \
-  "lsl r8, r8, r0\n\t"            \
-  "lsl r9, r9, r0\n\t"            \
-  "lsl r10, r10, r0\n\t"
-
-#define SQTVM_TILE_REQUANTIZE_SHIFTED SQTVM_TILE_SHIFT SQTVM_TILE_SCALE SQTVM_TILE_SATURATE
-
-/* Any shift and any clip. */
-#define SQTVM_TILE_REQUANTIZE_ANY                                                              \
-  SQTVM_TILE_SHIFT SQTVM_TILE_SCALE                                                            \
-  "ldrd r2, r3, [sp, #52]\n\t" SQTVM_TILE_CLIP("r5") SQTVM_TILE_CLIP("r6")                      \
-  SQTVM_TILE_CLIP("r7") SQTVM_TILE_CLIP("r8") SQTVM_TILE_CLIP("r9") SQTVM_TILE_CLIP("r10")
+/* Any shift, any clip, and an odd number of channels: stops before the second of the last pair. */
+#define SQTVM_TILE_FINISH_ANY                                                                   \
+  SQTVM_TILE_SHIFT                                                                              \
+  "ldr r2, [sp, #36]\n\t"                                                                       \
+  "str lr, [sp, #16]\n\t"                                                                       \
+  "smmlar r5, r5, r3, r2\n\t"                                                                   \
+  "smmlar r6, r6, r3, r2\n\t"                                                                   \
+  "smmlar r7, r7, r3, r2\n\t"                                                                   \
+  "smmlar r8, r8, r4, r2\n\t"                                                                   \
+  "smmlar r9, r9, r4, r2\n\t"                                                                   \
+  "smmlar r10, r10, r4, r2\n\t"                                                                 \
+  "ldrd r2, r3, [sp, #52]\n\t"                                                                  \
+  SQTVM_TILE_CLIP("r5") SQTVM_TILE_CLIP("r6") SQTVM_TILE_CLIP("r7") SQTVM_TILE_CLIP("r8")       \
+  SQTVM_TILE_CLIP("r9") SQTVM_TILE_CLIP("r10")                                                  \
+  "ldr r0, [sp, #24]\n\t"                                                                       \
+  "ldrd r2, r3, [sp, #28]\n\t"                                                                  \
+  "strb r7, [r0, r3]\n\t"                                                                       \
+  "strb r6, [r0, r2]\n\t"                                                                       \
+  "strb r5, [r0], #1\n\t"                                                                       \
+  "ldr r11, [sp, #20]\n\t"                                                                      \
+  "ldr r4, [sp, #64]\n\t"                                                                       \
+  "sub r11, r11, lr\n\t"                                                                        \
+  "add r11, r11, #1\n\t"                                                                        \
+  "cmp r4, r11\n\t"                                                                             \
+  "beq 8f\n\t"                                                                                  \
+  "strb r10, [r0, r3]\n\t"                                                                      \
+  "strb r9, [r0, r2]\n\t"                                                                       \
+  "strb r8, [r0], #1\n\t"                                                                       \
+  "str r0, [sp, #24]\n\t"                                                                       \
+  "ldr r4, [sp, #20]\n\t"                                                                       \
+  "cmp lr, r4\n\t"
 
 /* The whole loop over channels is one function a width, shared by every layer. The tile is
  * copied to sp, where the rest of it is in reach while r0 to r12 and lr are all taken. The first
  * round of the unrolled loop is entered as unroll.h says. */
-#define SQTVM_TILE_FUNCTION(name, mask, biases, turn, requantize, alone)                        \
+#define SQTVM_TILE_FUNCTION(name, mask, biases, turn, finish)                                   \
   __attribute__((naked, noinline, unused)) static void name(                                    \
       __attribute__((unused)) const sqtvm_tile *tile) {                                         \
     __asm__ volatile("push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                          \
@@ -223,19 +260,7 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
                      "bne 10b\n\t"                                                              \
                      "ldr lr, [sp, #16]\n\t"                                                    \
                      "ldmia lr!, {r0, r2, r3, r4}\n\t"                                          \
-                     "str lr, [sp, #16]\n\t"                                                    \
-                     "ldr r2, [sp, #36]\n\t" requantize                                         \
-                     "ldr r0, [sp, #24]\n\t"                                                    \
-                     "ldrd r2, r3, [sp, #28]\n\t"                                               \
-                     "strb r7, [r0, r3]\n\t"                                                    \
-                     "strb r6, [r0, r2]\n\t"                                                    \
-                     "strb r5, [r0], #1\n\t" alone                                              \
-                     "strb r10, [r0, r3]\n\t"                                                   \
-                     "strb r9, [r0, r2]\n\t"                                                    \
-                     "strb r8, [r0], #1\n\t"                                                    \
-                     "str r0, [sp, #24]\n\t"                                                    \
-                     "ldr r2, [sp, #20]\n\t"                                                    \
-                     "cmp lr, r2\n\t"                                                           \
+                     finish                                                                     \
                      "bne 0b\n"                                                                 \
                      "8:\n\t"                                                                   \
                      "add sp, sp, #68\n\t"                                                      \
@@ -245,33 +270,23 @@ SQTVM_INLINE void sqtvm_tile_portable(sqtvm_tile tile, int32_t bits,
                      SQTVM_ENTRIES);                                                            \
   }
 
-/* Stops before the second channel of the last pair where odd_channels is 1. */
-#define SQTVM_TILE_ALONE                                                                        \
-  "ldr r11, [sp, #20]\n\t"                                                                      \
-  "ldr r4, [sp, #64]\n\t"                                                                       \
-  "sub r11, r11, lr\n\t"                                                                        \
-  "add r11, r11, #1\n\t"                                                                        \
-  "cmp r4, r11\n\t"                                                                             \
-  "beq 8f\n\t"
-
 #define SQTVM_TILE_FUNCTIONS(width, mask, biases, turn)                                         \
-  SQTVM_TILE_FUNCTION(sqtvm_tile_w##width, mask, biases, turn, SQTVM_TILE_REQUANTIZE, "")       \
+  SQTVM_TILE_FUNCTION(sqtvm_tile_w##width, mask, biases, turn, SQTVM_TILE_FINISH)               \
   SQTVM_TILE_FUNCTION(sqtvm_tile_shifted_w##width, mask, biases, turn,                          \
-                      SQTVM_TILE_REQUANTIZE_SHIFTED, "")                                        \
-  SQTVM_TILE_FUNCTION(sqtvm_tile_any_w##width, mask, biases, turn, SQTVM_TILE_REQUANTIZE_ANY,   \
-                      SQTVM_TILE_ALONE)
+                      SQTVM_TILE_FINISH_SHIFTED)                                                \
+  SQTVM_TILE_FUNCTION(sqtvm_tile_any_w##width, mask, biases, turn, SQTVM_TILE_FINISH_ANY)
 
 SQTVM_TILE_FUNCTIONS(8, "", SQTVM_TILE_BIASES8, SQTVM_TILE_QUAD8)
 SQTVM_TILE_FUNCTIONS(4, "mov r12, #0x000F000F\n\t", SQTVM_TILE_BIASES, SQTVM_TILE_QUAD4)
 SQTVM_TILE_FUNCTIONS(2, "mov r12, #0x00030003\n\t", SQTVM_TILE_BIASES, SQTVM_TILE_QUADS2)
 
-#define SQTVM_TILE_CALL(width)           \
-  if (any) {                             \
-    sqtvm_tile_any_w##width(tile);       \
-  } else if (shifted) {                  \
-    sqtvm_tile_shifted_w##width(tile);   \
-  } else {                               \
-    sqtvm_tile_w##width(tile);           \
+#define SQTVM_TILE_CALL(width)                                                                  \
+  if (any) {                                                                                    \
+    sqtvm_tile_any_w##width(tile);                                                              \
+  } else if (shifted) {                                                                         \
+    sqtvm_tile_shifted_w##width(tile);                                                          \
+  } else {                                                                                      \
+    sqtvm_tile_w##width(tile);                                                                  \
   }
 
 #endif
