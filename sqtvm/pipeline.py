@@ -12,10 +12,18 @@ from sqtvm.allocate.allocate import AllocateSettings, new_evaluator
 from sqtvm.allocate.evaluate import Evaluator
 from sqtvm.errors import SqtvmError
 from sqtvm.firmware.boards import Board, load_board
+from sqtvm.front import (
+    FrontPoint,
+    candidates,
+    measure_candidates,
+    round_points,
+    with_front,
+)
 from sqtvm.frontend.graph import Graph
 from sqtvm.frontend.load import load_model
 from sqtvm.frontend.model import Model
 from sqtvm.measure.energy import modelled_energy
+from sqtvm.measure.jobs import parse_executor
 from sqtvm.measure.meter import MeterName, parse_meter
 from sqtvm.measure.target import parse_target
 from sqtvm.measure.verify import Verification, verify
@@ -68,7 +76,8 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
         rounds = run_rounds(
             workshop, settings.budget, evaluator, allocation_settings, Path(temporary)
         )
-    best = best_round(settings.budget, rounds)
+        best = best_round(settings.budget, rounds)
+        front = _front(workshop, settings, evaluator, rounds, best, Path(temporary))
     graph = _fine_tuned(workshop, settings, best, evaluator)
     kept = _finish(workshop, settings, best, graph, evaluator)
     judged = _accuracy(workshop, kept.realisation.network)
@@ -81,6 +90,7 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
         accuracy=judged,
         verification=_verify(workshop, kept),
         fine_tuned=graph is not model.graph,
+        front=front,
     )
     write_report(report, settings.out)
     return DeployResult(report, settings.out)
@@ -104,6 +114,24 @@ def load(settings: DeploySettings) -> Model:
         settings.training,
         seed=settings.seed,
     )
+
+
+def _front(
+    workshop: Workshop,
+    settings: DeploySettings,
+    evaluator: Evaluator,
+    rounds: tuple[Round, ...],
+    best: Round,
+    folder: Path,
+) -> tuple[FrontPoint, ...]:
+    """Everything that was measured, and the candidates that were asked for besides."""
+    points = round_points(rounds)
+    if settings.candidates:
+        choices = candidates(rounds, best, settings.candidates)
+        executor = parse_executor(settings.executor)
+        style = best.kernel_style
+        points += measure_candidates(workshop, evaluator, style, choices, executor, folder)
+    return with_front(points)
 
 
 def _fine_tuned(

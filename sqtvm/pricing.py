@@ -40,14 +40,29 @@ def price(
     # What a meter reads hangs on more than the code.
     if workshop.target.kind == "none" or workshop.meter is not None:
         return workshop.realise(graph, network, style, _SAMPLES, folder, modelled_ms)
-    key = _key(workshop, network, style)
-    known = workshop.store.get([key.digest]).get(key.digest)
+    known = known_measurement(workshop, network, style)
     if known is not None:
         workshop.on_progress(Progress("build", "known from an earlier deployment"))
-        return Realisation(network, _measurement(workshop, known))
+        return Realisation(network, known)
     made = workshop.realise(graph, network, style, _SAMPLES, folder, modelled_ms)
-    workshop.store.put([_row(workshop, key, made.measurement)])
+    remember(workshop, network, style, made.measurement)
     return made
+
+
+def known_measurement(
+    workshop: Workshop, network: IntegerNetwork, style: KernelStyle
+) -> Measurement | None:
+    """What the store knows of firmware of ``network``, without outputs."""
+    key = _key(workshop, network, style).digest
+    row = workshop.store.get([key]).get(key)
+    return None if row is None else _measurement(workshop, row)
+
+
+def remember(
+    workshop: Workshop, network: IntegerNetwork, style: KernelStyle, measurement: Measurement
+) -> None:
+    """Keep what firmware of ``network`` measured."""
+    workshop.store.put([_row(workshop, _key(workshop, network, style), measurement)])
 
 
 def _key(workshop: Workshop, network: IntegerNetwork, style: KernelStyle) -> CostKey:

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sqtvm.allocate.budget import Budget
-from sqtvm.errors import MeasurementError, SqtvmError
+from sqtvm.errors import MeasurementError, SqtvmError, ToolError
+from sqtvm.measure.jobs import LOCAL, parse_executor
 from sqtvm.measure.meter import parse_meter
 from sqtvm.measure.target import parse_target
 
@@ -64,12 +65,25 @@ def parse_meter_option(text: str) -> str:
     return text
 
 
+def parse_executor_option(text: str) -> str:
+    """``text`` if it names an executor; raises ValueError otherwise."""
+    try:
+        parse_executor(text)
+    except ToolError as error:
+        raise ValueError(f"{error}; {error.hint}") from error
+    return text
+
+
 def _size(value: object) -> object:
     return parse_size(value) if isinstance(value, str) else value
 
 
 def _measure(value: object) -> object:
     return parse_measure(value) if isinstance(value, str) else value
+
+
+def _executor(value: object) -> object:
+    return parse_executor_option(value) if isinstance(value, str) else value
 
 
 def _meter(value: object) -> object:
@@ -108,6 +122,8 @@ class SettingsTable(_Table):
     method: str | None = None
     fine_tune: bool | None = None
     verify_samples: Annotated[int, Field(ge=1)] | None = None
+    candidates: Annotated[int, Field(ge=0)] | None = None
+    executor: Annotated[str, BeforeValidator(_executor)] | None = None
     budget: BudgetTable = BudgetTable()
 
 
@@ -121,7 +137,9 @@ class DeploySettings:
     path of a ``.toml``; measure: as ``parse_target`` reads it; fine_tune: None
     fine-tunes where bits were taken away and more than a point of accuracy went with them;
     verify_samples: how
-    many inputs the firmware's outputs are compared on, bit for bit.
+    many inputs the firmware's outputs are compared on, bit for bit; candidates: how many more
+    allocations are measured for the Pareto front; executor: ``local``, ``local:N`` or
+    ``dask://HOST:PORT``, which builds and runs them.
     """
 
     model: str
@@ -137,6 +155,8 @@ class DeploySettings:
     method: str = "sigmaquant"
     fine_tune: bool | None = None
     verify_samples: int = 100
+    candidates: int = 0
+    executor: str = LOCAL
 
 
 def read_settings_file(path: Path) -> Mapping[str, Any]:
@@ -224,6 +244,8 @@ def command_line(settings: DeploySettings) -> str:
         "--method": settings.method,
         "--seed": settings.seed,
         "--verify-samples": settings.verify_samples,
+        "--candidates": settings.candidates or None,
+        "--executor": None if settings.executor == LOCAL else settings.executor,
         "--out": settings.out,
     }
     given = [part for key, value in options.items() if value is not None for part in (key, value)]

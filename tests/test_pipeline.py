@@ -114,7 +114,7 @@ def test_a_budget_with_room_keeps_eight_bits(
     left = {path.name for path in out.iterdir()}
     assert left == {
         *("firmware", "model.tar", "report.json", "report.html"),
-        *("layers.png", "layers.svg"),
+        *("layers.png", "layers.svg", "front.png", "front.svg"),
     }
     assert json.loads((out / "report.json").read_text())["met"] is True
     assert (out / "firmware" / "build" / "board" / "firmware.elf").is_file()
@@ -150,12 +150,22 @@ def test_a_second_deployment_builds_only_what_it_leaves(
         built.append([])
         model, data, training = files
         settings = DeploySettings(
-            model=model, data=data, training=training, board="stm32f446", out=tmp_path / str(number)
+            model=model,
+            data=data,
+            training=training,
+            board="stm32f446",
+            out=tmp_path / str(number),
+            candidates=2,
+            executor="local:2",
         )
         reports.append(pipeline.deploy(settings, note).report)
     assert "costs" in built[0]
     assert built[1] == ["compile"]
-    assert len(built[0]) == 1 + len(reports[0].iterations) + 1
+    assert len(built[0]) == 1 + len(reports[0].iterations) + 2 + 1
+    front = reports[1].front
+    assert [point.label for point in front][-2:] == ["candidate 1", "candidate 2"]
+    assert {tuple(point.weight_bits.values()) for point in front} == {(8,) * 3, (4,) * 3, (2,) * 3}
+    assert all(point.on_front for point in front if point.kept)
     first, second = (report.iterations[0] for report in reports)
     assert (second.ms, second.flash_bytes, second.ram_bytes) == (
         first.ms,

@@ -30,6 +30,8 @@ def deploy(
         int | None,
         typer.Option(min=1, metavar="N", help="inputs compared bit for bit (default 100)"),
     ] = None,
+    candidates: options.Candidates = None,
+    executor: options.ExecutorOption = None,
     seed: options.Seed = None,
     out: options.Out = None,
     as_json: options.AsJson = False,
@@ -69,6 +71,8 @@ def deploy(
                 "method": method,
                 "fine_tune": fine_tune,
                 "verify_samples": verify_samples,
+                "candidates": candidates,
+                "executor": executor,
                 "meter": meter,
                 "budget": options.budget_flags(
                     budget_ms, budget_flash, budget_ram, max_drop, budget_mj

@@ -14,6 +14,7 @@ from sqtvm.settings import (
     DeploySettings,
     checked,
     merge,
+    parse_executor_option,
     parse_measure,
     parse_meter_option,
     parse_size,
@@ -36,6 +37,13 @@ def _size(text: str) -> int:
 def _measure(text: str) -> str:
     try:
         return parse_measure(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _executor(text: str) -> str:
+    try:
+        return parse_executor_option(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -144,6 +152,24 @@ Meter: TypeAlias = Annotated[
         parser=_meter,
         metavar="WHAT",
         help="measure energy: ppk2:PORT, joulescope, ina2xx or csv:FILE (default: modelled)",
+    ),
+]
+Candidates: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="so many more allocations are measured for the Pareto front (default 0)",
+    ),
+]
+ExecutorOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        parser=_executor,
+        metavar="WHERE",
+        help="what builds and runs candidates: local (default, all cores), local:N or "
+        "dask://HOST:PORT",
     ),
 ]
 Seed: TypeAlias = Annotated[

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from sqtvm.allocate.allocation import Allocation, Decision
 from sqtvm.firmware.boards import Board
+from sqtvm.front import FrontPoint
 from sqtvm.frontend.graph import Graph, macs, parameter_count
 from sqtvm.frontend.model import Model
 from sqtvm.measure.measurement import LayerMeasurement, Measurement
@@ -57,11 +58,13 @@ def build_report(
     accuracy: schema.AccuracyPart,
     verification: Verification | None,
     fine_tuned: bool,
+    front: Sequence[FrontPoint] = (),
 ) -> schema.Report:
     """The report of one deployment.
 
     rounds: every turn of the loop in order; kept: the one of them whose firmware was left;
-    accuracy: on all of ``model.evaluation``; verification: None where nothing ran.
+    accuracy: on all of ``model.evaluation``; verification: None where nothing ran; front: every
+    allocation that was measured.
     """
     measurement = kept.realisation.measurement
     judged = verdicts(settings.budget, measurement, accuracy)
@@ -91,6 +94,7 @@ def build_report(
             first_difference=verification.first,
         ),
         iterations=tuple(_iteration(turn, turn is kept) for turn in rounds),
+        front=tuple(_front_part(point, f"round {kept.number}") for point in front),
         settings=_settings(settings),
         tool_versions=tool_versions(),
         seed=settings.seed,
@@ -239,6 +243,24 @@ def _iteration(turn: Round, kept: bool) -> schema.IterationPart:
     )
 
 
+def _front_part(point: FrontPoint, kept: str) -> schema.FrontPart:
+    measurement = point.measurement
+    energy = measurement.energy
+    return schema.FrontPart(
+        label=point.label,
+        weight_bits=dict(point.weight_bits),
+        kernel_style=point.style.value,
+        accuracy=_fraction(point.accuracy),
+        ms=measurement.ms,
+        ms_source=_SOURCE.validate_python(measurement.ms_source),
+        flash_bytes=measurement.memory.flash_bytes,
+        ram_bytes=measurement.memory.ram_bytes,
+        energy_mj=None if energy is None else energy.mj,
+        on_front=point.on_front,
+        kept=point.label == kept,
+    )
+
+
 def _decision(decision: Decision) -> schema.DecisionPart:
     return schema.DecisionPart(
         layer=decision.layer,
@@ -270,5 +292,7 @@ def _settings(settings: DeploySettings) -> schema.SettingsPart:
         method=settings.method,
         fine_tune=settings.fine_tune,
         verify_samples=settings.verify_samples,
+        candidates=settings.candidates,
+        executor=settings.executor,
         out=str(settings.out),
     )

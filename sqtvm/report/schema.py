@@ -199,6 +199,23 @@ class IterationPart(_Part):
     decisions: tuple[DecisionPart, ...]
 
 
+class FrontPart(_Part):
+    """One allocation that was measured; on_front: none other is as good in all of accuracy, time,
+    flash, RAM and energy and better in one; accuracy: on the samples that guide the search."""
+
+    label: str
+    weight_bits: dict[str, Bits]
+    kernel_style: str
+    accuracy: Fraction | None
+    ms: Amount
+    ms_source: Source
+    flash_bytes: Count
+    ram_bytes: Count
+    energy_mj: Amount | None
+    on_front: bool
+    kept: bool
+
+
 class SettingsPart(_Part):
     """All that is needed to repeat the deployment."""
 
@@ -213,6 +230,8 @@ class SettingsPart(_Part):
     method: str
     fine_tune: bool | None
     verify_samples: Count
+    candidates: Count = 0
+    executor: str = "local"
     out: str
 
 
@@ -233,6 +252,7 @@ class Report(_Part):
     verdicts: tuple[VerdictPart, ...]
     verification: VerificationPart | None
     iterations: tuple[IterationPart, ...]
+    front: tuple[FrontPart, ...] = ()
     settings: SettingsPart
     tool_versions: dict[str, str]
     seed: Count

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from sqtvm.errors import SqtvmError
 from sqtvm.report.files import write_whole
+from sqtvm.report.front_picture import front_picture
 from sqtvm.report.html import render_html
 from sqtvm.report.picture import layers_picture
 from sqtvm.report.schema import Report
@@ -19,13 +20,16 @@ def to_json(report: Report) -> str:
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
-    """Write report.json, report.html, layers.png and layers.svg; gives their paths."""
+    """Write report.json, report.html and the pictures of layers and front; gives their paths."""
     files = {
         "report.json": to_json(report).encode(),
         "report.html": render_html(report).encode(),
         "layers.png": layers_picture(report, "png"),
         "layers.svg": layers_picture(report, "svg"),
     }
+    if report.front:
+        files["front.png"] = front_picture(report, "png")
+        files["front.svg"] = front_picture(report, "svg")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():

@@ -248,7 +248,9 @@ def test_a_monitor_of_the_kernel(tmp_path: Path) -> None:
 
 
 def test_modelled_energy_is_the_boards_power_times_the_time() -> None:
-    power = SimpleNamespace(supply_volts=3.3, run_milliamperes=100, conditions="typical, 25 degrees")
+    power = SimpleNamespace(
+        supply_volts=3.3, run_milliamperes=100, conditions="typical, 25 degrees"
+    )
     board = load_board("stm32f746").model_copy(update={"power": power})
     found = modelled_energy(board, 50.0)
     assert found is not None
