@@ -17,6 +17,13 @@ from sqtvm.cli.console import session, show, show_json
 _LOG = logging.getLogger("sqtvm.build")
 
 
+class Platform(StrEnum):
+    """The project's template."""
+
+    BAREMETAL = "baremetal"
+    ZEPHYR = "zephyr"
+
+
 class HarnessName(StrEnum):
     """Who asks the firmware."""
 
@@ -49,9 +56,16 @@ def build(
         Path,
         typer.Option(metavar="DIR", file_okay=False, help="the project's folder"),
     ] = Path("firmware"),
+    platform: Annotated[
+        Platform, typer.Option(help="what the firmware stands on")
+    ] = Platform.BAREMETAL,
     image: Annotated[
-        Image, typer.Option(help="what to compile; none leaves the project alone")
-    ] = Image.BOTH,
+        Image | None,
+        typer.Option(
+            help="what to compile; by default both, and nothing of a Zephyr project",
+            show_default=False,
+        ),
+    ] = None,
     harness: Annotated[
         HarnessName, typer.Option(help="who asks it: sqtvm, or the runners of MLPerf Tiny")
     ] = HarnessName.SQTVM,
@@ -81,6 +95,7 @@ def build(
     sqtvm build network.tar --board stm32f746
     sqtvm build network.tar --board stm32f446 --out nucleo --image board -v
     sqtvm build network.tar --board stm32f446 --image board --harness mlperf-tiny
+    sqtvm build network.tar --board stm32f746 --platform zephyr
     """
     with session(quiet, verbose) as on_progress:
         from sqtvm.firmware.archive import read_archive
@@ -99,7 +114,7 @@ def build(
         if harness is HarnessName.MLPERF_TINY:
             shape = read_archive(archive).input.shape
             asked_by = mlperf_tiny(mlperf_model, mlperf_mode.value, shape)
-        project = generate(archive, described, out)
+        project = generate(archive, described, out, platform.value)
         wanted: dict[Image, tuple[Variant, ...]] = {
             Image.BOARD: ("board",),
             Image.EMULATOR: ("emulator",),
@@ -107,7 +122,8 @@ def build(
             Image.NONE: (),
         }
         built = []
-        for variant in wanted[image]:
+        default = Image.NONE if platform is Platform.ZEPHYR else Image.BOTH
+        for variant in wanted[image or default]:
             on_progress(Progress("build", f"image for the {variant}"))
             firmware = build_image(project, variant, _LOG.debug, asked_by)
             built.append((firmware, memory_use(firmware.elf)))

@@ -29,7 +29,7 @@ def flash(
     """Write a project's image to the connected board and start it.
 
     Takes the first tool of the board file that is installed: OpenOCD, st-flash, pyOCD, picotool,
-    or the drive of a boot loader.
+    or the drive of a boot loader; for a Zephyr project, west.
 
     [bold]Examples[/]
 
@@ -40,16 +40,13 @@ def flash(
     """
     with session(quiet, verbose) as on_progress:
         from sqtvm.cli.firmware_project import board_of
-        from sqtvm.errors import SqtvmError
         from sqtvm.firmware.boards import load_board
-        from sqtvm.firmware.flash import flash as write
+        from sqtvm.firmware.flash_project import flash_project
         from sqtvm.firmware.project import open_project
         from sqtvm.progress import Progress
 
         described = load_board(board or board_of(project))
-        elf = open_project(project, described).path / "build" / image / "firmware.elf"
-        if not elf.is_file():
-            raise SqtvmError(f"{elf}: is not there", "make it: sqtvm build")
+        opened = open_project(project, described)
         on_progress(Progress("flash", described.name))
-        tool = write(elf, described)
-    show(f"{described.name} runs {elf}, written by {tool}", quiet)
+        tool = flash_project(opened, image)
+    show(f"{described.name} runs the image {image} of {project}, written by {tool}", quiet)

@@ -61,7 +61,7 @@ def run(
         from sqtvm.cli.firmware_project import archive_of, board_of, inputs_of
         from sqtvm.firmware.boards import load_board
         from sqtvm.firmware.build import Variant, build
-        from sqtvm.firmware.flash import flash
+        from sqtvm.firmware.flash_project import flash_project
         from sqtvm.firmware.project import open_project
         from sqtvm.frontend.data import load_data
         from sqtvm.measure.measure import measure as measure_stage
@@ -83,7 +83,7 @@ def run(
         firmware = build(opened, variant, _LOG.debug)
         if target.kind == "serial":
             on_progress(Progress("flash", described.name))
-            flash(firmware.elf, described)
+            flash_project(opened)
         measurement = measure_stage(
             firmware,
             described,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from sqtvm.errors import ToolError
+from sqtvm.firmware import zephyr
 from sqtvm.firmware.harness import Harness
 from sqtvm.firmware.project import Project
 
@@ -41,20 +42,15 @@ def build(
     harness: Harness = _OWN,
 ) -> Firmware:
     """Compile the project's variant in ``build/VARIANT`` below it, with another harness than our
-    own in a folder that also says that.
+    own in a folder that also says that. A Zephyr project has the board's variant only.
 
     Raises ToolError where a program is missing, where the firmware does not fit (with the memory
     and the bytes that it lacks), and with the compiler's own first error.
     """
-    for program, packages in _PACKAGES.items():
-        if shutil.which(program) is None:
-            raise ToolError(f"{program} is not installed", f"apt-get install {packages}")
     folder = project.path / "build" / f"{variant}{harness.suffix}"
+    commands, elf = _commands(project, variant, folder, harness)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
-    source = ["-S", str(project.path), "-B", str(folder), f"-DSQTVM_VARIANT={variant}"]
-    source += harness.definitions()
-    generator = "Ninja" if shutil.which("ninja") else "Unix Makefiles"
     with log.open("w", encoding="utf-8") as file:
 
         def write(line: str) -> None:
@@ -62,13 +58,34 @@ def build(
             if on_output is not None:
                 on_output(line)
 
-        commands = [["cmake", "-G", generator, *source], ["cmake", "--build", str(folder)]]
         for command in commands:
             status, lines = _run(command, write)
             if status != 0:
                 file.flush()
                 raise _explain(project, lines, log)
-    return Firmware(project, variant, folder / "firmware.elf", log)
+    return Firmware(project, variant, elf, log)
+
+
+def _commands(
+    project: Project, variant: Variant, folder: Path, harness: Harness
+) -> tuple[list[list[str]], Path]:
+    """What to run, and the ELF that it leaves."""
+    if project.platform == "zephyr":
+        if variant == "emulator" or project.board.zephyr_board is None:
+            raise ToolError(
+                f"a Zephyr project for {project.board.name} has no image for the {variant}",
+                "build it for one of Zephyr's QEMU boards, as its README says",
+            )
+        board = project.board.zephyr_board
+        command = zephyr.build_command(project.path, board, folder, harness.definitions())
+        return [command], zephyr.image(folder)
+    for program, packages in _PACKAGES.items():
+        if shutil.which(program) is None:
+            raise ToolError(f"{program} is not installed", f"apt-get install {packages}")
+    generator = "Ninja" if shutil.which("ninja") else "Unix Makefiles"
+    source = ["-S", str(project.path), "-B", str(folder), f"-DSQTVM_VARIANT={variant}"]
+    configure = ["cmake", "-G", generator, *source, *harness.definitions()]
+    return [configure, ["cmake", "--build", str(folder)]], folder / "firmware.elf"
 
 
 def _run(command: list[str], write: OnOutput) -> tuple[int, list[str]]:

@@ -13,10 +13,10 @@ from sqtvm.firmware import uf2
 from sqtvm.firmware.boards import Board, FlashTool
 from sqtvm.firmware.flash_tools import PROGRAMS, Program, complaint
 
-_SECONDS = 120
+SECONDS = 120
 
 
-def flash(elf: Path, board: Board, timeout: float = _SECONDS) -> str:
+def flash(elf: Path, board: Board, timeout: float = SECONDS) -> str:
     """Write the board's image, check it and start it; returns the name of the tool.
 
     elf: with its ``.hex`` beside it, as a build leaves them. Raises BoardError where the board

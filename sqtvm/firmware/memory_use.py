@@ -36,12 +36,15 @@ class MemoryUse:
 
 
 def memory_use(elf: Path, stack_bytes: int | None = None) -> MemoryUse:
-    """What an image of our linker scripts takes.
+    """What an image of our linker scripts takes; or of Zephyr's, where weights lie among other
+    constants, and workspace and stack among other memory.
 
     stack_bytes: the high-water mark that the firmware reported. Raises ToolError for a file that
     is no such image.
     """
     sizes = _allocated_sections(elf)
+    if "text" in sizes:
+        return _zephyr_use(sizes)
     if not {".text", ".stack"} <= sizes.keys():
         raise ToolError(f"{elf}: is not firmware that sqtvm built", "make it: sqtvm build")
     stored = {name: size for name, (size, in_image) in sizes.items() if in_image}
@@ -56,6 +59,20 @@ def memory_use(elf: Path, stack_bytes: int | None = None) -> MemoryUse:
         # Initialised data lies in flash and, while it runs, in RAM.
         ram_static=sum(held.values()) + stored.get(".data", 0),
         ram_stack=reserved if stack_bytes is None else stack_bytes,
+    )
+
+
+def _zephyr_use(sizes: Mapping[str, tuple[int, bool]]) -> MemoryUse:
+    stored = {name: size for name, (size, in_image) in sizes.items() if in_image}
+    held = sum(size for size, in_image in sizes.values() if not in_image)
+    code = stored.pop("text")
+    return MemoryUse(
+        flash_weights=0,
+        flash_code=code,
+        flash_other=sum(stored.values()),
+        ram_workspace=0,
+        ram_static=held + stored.get("datas", 0),
+        ram_stack=0,
     )
 
 

@@ -65,6 +65,11 @@ def test_stages_in_a_row(run: Run, folder: Path) -> None:
     assert result.exit_code == 1
     assert "no benchmark of MLPerf Tiny takes inputs of 8 x 8 x 1" in result.stderr
 
+    result = run("build", "network.tar", "--platform", "zephyr", "--out", "application", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["images"] == []
+    assert (folder / "application" / "west.yml").is_file()
+
     result = run("flash", "firmware", "--image", "nothing", "--quiet")
     assert result.exit_code == 1
     assert "build/nothing/firmware.elf: is not there" in result.stderr

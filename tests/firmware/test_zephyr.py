@@ -16,8 +16,12 @@ import pytest
 import serial
 from west.manifest import ImportFlag, Manifest, ManifestImportFailed
 
-from sqtvm.errors import SqtvmError
+from sqtvm.errors import SqtvmError, ToolError
 from sqtvm.firmware.boards import board_names, load_board
+from sqtvm.firmware.build import build as build_image
+from sqtvm.firmware.flash_project import flash_project
+from sqtvm.firmware.harness import Harness
+from sqtvm.firmware.memory_use import memory_use
 from sqtvm.firmware.project import Project, generate, open_project
 from sqtvm.firmware.resources import templates_directory
 from sqtvm.measure.emulator import Emulator, Machine
@@ -134,6 +138,13 @@ def test_it_answers_and_computes(elf: Path, archive: Path) -> None:
         np.testing.assert_array_equal(session.infer(x)[0], expected(x))
 
 
+def test_its_memory_is_known(elf: Path) -> None:
+    found = memory_use(elf)
+    assert found.flash_bytes > found.flash_code > 1000
+    # The stack and the protocol's two frames at least.
+    assert 4096 + 2 * 1036 < found.ram_bytes < 16384
+
+
 def test_a_fault_is_reported_and_the_board_restarts(elf: Path) -> None:
     with (
         Emulator(MACHINE, elf) as running,
@@ -159,6 +170,59 @@ def test_the_runners_of_mlperf_tiny_are_answered(project: Project, tmp_path: Pat
         assert "m-model-[kws01]" in dut.ask("profile")
         assert dut.load(x.tobytes()) == ["m-load-done"]
         assert results(dut.ask("infer 3 1")[-1]) == [2.0 * (int(v) + 7) for v in expected(x)]
+
+
+@pytest.fixture
+def west(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A west that writes down how it was called, leaves an image, and fails on demand."""
+    record = tmp_path / "arguments"
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "west").write_text(
+        "#!/bin/sh\n"
+        f'echo "$@" >> {record}\n'
+        'if [ -e "$(dirname $0)/broken" ]; then\n'
+        '  echo "-- west flash: using runner openocd"; echo "FATAL ERROR: no probe"; exit 1\n'
+        "fi\n"
+        'if [ "$1" = build ]; then mkdir -p "$5/zephyr"; : > "$5/zephyr/zephyr.elf"; fi\n'
+    )
+    (folder / "west").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return record
+
+
+def test_west_builds_and_flashes(archive: Path, tmp_path: Path, west: Path) -> None:
+    made = generate(archive, BOARD, tmp_path / "app", "zephyr")
+    folder = made.path / "build" / "board"
+    built = build_image(made, "board")
+    assert built.elf == folder / "zephyr" / "zephyr.elf"
+    assert flash_project(made) == "west"
+    harness = Harness("mlperf-tiny", "ic01")
+    build_image(made, "board", harness=harness)
+    assert west.read_text().splitlines() == [
+        f"build -b stm32f746g_disco -d {folder} {made.path} -- -DSQTVM_HARNESS=sqtvm",
+        f"flash -d {folder}",
+        f"build -b stm32f746g_disco -d {folder}-mlperf-tiny-performance {made.path} -- "
+        "-DSQTVM_HARNESS=mlperf-tiny -DSQTVM_MLPERF_MODEL=ic01 "
+        "-DSQTVM_MLPERF_MODE=performance -DCONFIG_SQTVM_PROFILE=n",
+    ]
+    with pytest.raises(ToolError, match="has no image for the emulator"):
+        build_image(made, "emulator")
+
+    (tmp_path / "bin" / "broken").touch()
+    with pytest.raises(ToolError, match=r"^west failed: FATAL ERROR: no probe$") as caught:
+        flash_project(made)
+    assert "udev" in caught.value.hint
+    with pytest.raises(ToolError, match="did not build: FATAL ERROR: no probe"):
+        build_image(made, "board")
+
+
+def test_the_real_west_outside_a_workspace(archive: Path, tmp_path: Path) -> None:
+    made = generate(archive, BOARD, tmp_path / "app", "zephyr")
+    with pytest.raises(ToolError, match='unknown command "build"; do you need to run this inside'):
+        build_image(made, "board")
+    with pytest.raises(SqtvmError, match=r"zephyr\.elf: is not there"):
+        flash_project(made)
 
 
 def test_a_board_that_zephyr_does_not_know_is_an_error(archive: Path, tmp_path: Path) -> None:

@@ -1,0 +1,24 @@
+"""Writes a project's image to its board, with the tools of the project's platform."""
+
+from __future__ import annotations
+
+from sqtvm.errors import SqtvmError
+from sqtvm.firmware import zephyr
+from sqtvm.firmware.flash import SECONDS, flash, run
+from sqtvm.firmware.project import Project
+
+
+def flash_project(project: Project, image: str = "board", timeout: float = SECONDS) -> str:
+    """image: a folder below the project's ``build``; returns the name of the tool.
+
+    Raises SqtvmError where that was not built, BoardError and ToolError as ``flash``.
+    """
+    folder = project.path / "build" / image
+    on_zephyr = project.platform == "zephyr"
+    elf = zephyr.image(folder) if on_zephyr else folder / "firmware.elf"
+    if not elf.is_file():
+        raise SqtvmError(f"{elf}: is not there", "make it: sqtvm build")
+    if on_zephyr:
+        run(zephyr.flash_command(folder), zephyr.WEST, timeout)
+        return "west"
+    return flash(elf, project.board, timeout)
