@@ -152,7 +152,7 @@ class DeploySettings:
     measure: str = "emulator"
     meter: str | None = None
     seed: int = 0
-    method: str = "sigmaquant"
+    method: str = "measured"
     fine_tune: bool | None = None
     verify_samples: int = 100
     candidates: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqtvm.allocate import baselines, sigmaquant
+from sqtvm.allocate import baselines, measured, sigmaquant
 from sqtvm.allocate.allocation import Allocation, Decision, LayerStatistics
 from sqtvm.allocate.budget import Budget, CostModel
 from sqtvm.allocate.evaluate import Evaluator
@@ -22,13 +22,16 @@ from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.scheme import weight_bytes
 
 _SEARCHES = {
+    "measured": measured.search,
     "sigmaquant": sigmaquant.search,
-    "sigmaquant-weights": sigmaquant.search_by_weights,
     "uniform": baselines.uniform,
     "greedy": baselines.greedy,
+    "hawq-v2": baselines.hawq_v2,
     "integer-programming": baselines.integer_programming,
+    "random": baselines.random_search,
 }
 METHODS = tuple(_SEARCHES)
+DEFAULT_METHOD = "measured"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class AllocateSettings:
     by during the search; maximum_evaluations: exchanges of bits to try at most in one search,
     besides two networks a layer for its sensitivity."""
 
-    method: str = "sigmaquant"
+    method: str = DEFAULT_METHOD
     seed: int = 0
     guiding_samples: int = 1000
     correction_samples: int = 128
@@ -96,6 +99,7 @@ def allocate(
         evaluator,
         settings.maximum_evaluations,
         on_progress,
+        settings.seed,
     )
     bits, decisions = _SEARCHES[settings.method](problem)
     return _result(model, budget, costs, evaluator, settings, bits, decisions)

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from sqtvm.allocate.allocation import Decision
 from sqtvm.allocate.budget import BITS
-from sqtvm.allocate.least_damage import least_damage
-from sqtvm.allocate.moves import Problem, Walk, lower_until_it_holds, raise_while_it_holds
+from sqtvm.allocate.hessian import hessian_damage
+from sqtvm.allocate.least_damage import Damage, least_damage
+from sqtvm.allocate.moves import (
+    FEWER,
+    MORE,
+    Problem,
+    Walk,
+    lower_until_it_holds,
+    raise_while_it_holds,
+)
 from sqtvm.allocate.sensitivity import measured_damage
+from sqtvm.progress import Progress
 
 Found = tuple[Mapping[str, int], tuple[Decision, ...]]
 
@@ -37,8 +48,62 @@ def integer_programming(problem: Problem) -> Found:
     """The least sum of measured damage that holds the budget."""
     walk = Walk.start(problem)
     if not walk.holds:
-        damage = measured_damage(problem)
-        solved = least_damage(problem.names, problem.budget, problem.costs, damage)
-        if solved is not None:
-            walk.move(solved, dict.fromkeys(problem.names, "least sum of sensitivities"))
+        _solve(walk, measured_damage(problem), "least sum of sensitivities")
     return walk.bits, tuple(walk.decisions)
+
+
+def hawq_v2(problem: Problem) -> Found:
+    """The least sum of trace-weighted rounding errors that holds the budget."""
+    walk = Walk.start(problem)
+    if not walk.holds:
+        evaluator = problem.evaluator
+        damage = hessian_damage(evaluator.graph, evaluator.guide, problem.seed)
+        _solve(walk, damage, "least sum of trace-weighted errors")
+    return walk.bits, tuple(walk.decisions)
+
+
+def random_search(problem: Problem) -> Found:
+    """The best of as many random allocations as the default method evaluates at most: two a
+    layer and the exchanges. Each holds the budget and leaves no room for a step."""
+    walk = Walk.start(problem)
+    if not walk.holds:
+        random = np.random.default_rng(problem.seed)
+        trials = 2 * len(problem.names) + 1 + problem.maximum_trials
+        best, least = walk.bits, float("inf")
+        for done in range(trials):
+            trial = _drawn(problem, random)
+            quality = problem.evaluator.quality(trial)
+            if quality.divergence < least:
+                best, least = trial, quality.divergence
+            problem.on_progress(Progress("allocate", "random allocations", done + 1, trials))
+        walk.move(best, dict.fromkeys(problem.names, "best of random allocations"))
+    return walk.bits, tuple(walk.decisions)
+
+
+def _solve(walk: Walk, damage: Damage, reason: str) -> None:
+    problem = walk.problem
+    solved = least_damage(problem.names, problem.budget, problem.costs, damage)
+    if solved is not None:
+        walk.move(solved, dict.fromkeys(problem.names, reason))
+
+
+def _drawn(problem: Problem, random: np.random.Generator) -> dict[str, int]:
+    """Any bits, then steps down of random layers until the budget holds, then steps up."""
+    names = problem.names
+    bits = {
+        name: BITS[choice]
+        for name, choice in zip(names, random.integers(0, 3, len(names)), strict=False)
+    }
+    while not problem.holds(bits):
+        lower = [name for name in names if bits[name] in FEWER]
+        if not lower:
+            # Fewer bits can be slower: the solver knows some that hold.
+            found = least_damage(names, problem.budget, problem.costs, lambda *_: 0.0)
+            return dict(found) if found is not None else bits
+        name = lower[int(random.integers(len(lower)))]
+        bits[name] = FEWER[bits[name]]
+    for index in random.permutation(len(names)):
+        name = names[index]
+        while bits[name] in MORE and problem.holds({**bits, name: MORE[bits[name]]}):
+            bits[name] = MORE[bits[name]]
+    return bits

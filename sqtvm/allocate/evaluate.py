@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from sqtvm.frontend.execute import execute
-from sqtvm.frontend.graph import FloatArray, Softmax
+from sqtvm.frontend.graph import FloatArray, Graph, Softmax
 from sqtvm.frontend.model import Model, Samples
 from sqtvm.quantize.build import quantize
 from sqtvm.quantize.network import IntegerNetwork, TensorQuantization
@@ -46,6 +46,11 @@ class Evaluator:
         self._correction = _choose(model.calibration, correction_samples, seed).x
         self._float = _log_probabilities(_run_float(model, self.guide.x), _ends_soft(model))
         self._seen: dict[tuple[int, ...], Quality] = {}
+
+    @property
+    def graph(self) -> Graph:
+        """The float network."""
+        return self._model.graph
 
     @property
     def evaluations(self) -> int:

@@ -33,6 +33,7 @@ class Problem:
     evaluator: Evaluator
     maximum_trials: int
     on_progress: OnProgress = silent
+    seed: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -177,7 +177,12 @@ Seed: TypeAlias = Annotated[
     typer.Option(min=0, max=2**32 - 1, metavar="N", help="of everything random (default 0)"),
 ]
 Method: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="NAME", help="how bits are chosen (default sigmaquant)")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="how bits are chosen: measured (default), sigmaquant, greedy, integer-programming, "
+        "hawq-v2, random or uniform",
+    ),
 ]
 FineTune: TypeAlias = Annotated[
     bool | None,

@@ -1,37 +1,35 @@
 """Quantization-aware fine-tuning: training that sees the rounding and learns around it.
 
-Rounding has no useful gradient, so the backward pass takes it for the identity inside the clip
-(the straight-through estimator of Bengio et al., 2013). Weights are rounded with scales that
-start where ``quantize`` would put them and follow the weights, activations with calibrated ones.
+Weights are rounded with step sizes that are learned with them (``learned_steps``), activations
+with calibrated ones, which at 8 bits lose little. Batch norms are folded into the weights before,
+so there are no running statistics to re-estimate; what re-estimation is for, keeping each
+channel's mean where the float network has it, the bias correction of ``quantize`` does afterwards.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 import torch.nn.functional as functional
-from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import Dataset
 
-from sqtvm.errors import DataError
 from sqtvm.frontend.execute import execute
-from sqtvm.frontend.graph import Conv2d, FloatArray, Graph, Linear, Softmax
+from sqtvm.frontend.graph import Graph, Softmax
 from sqtvm.frontend.model import Samples
+from sqtvm.quantize import checkpoint
+from sqtvm.quantize.learned_steps import LayerWeights, layer_weights, on_grid
 from sqtvm.quantize.network import TensorQuantization
-from sqtvm.quantize.scheme import keeps_scale, weight_range
-from sqtvm.quantize.weights import fit_weights, quantize_weights
+from sqtvm.quantize.scheme import keeps_scale
+from sqtvm.quantize.training_batches import Batches
 
-_Parameters: TypeAlias = dict[str, tuple[Tensor, Tensor]]
-
-_Scales: TypeAlias = dict[str, NDArray[np.float64]]
-
-# Steps between two fits of the weights' scales, which move slowly.
-_SCALE_PERIOD = 10
+Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""Of logits [batch, classes] and labels as the data gives them, a scalar."""
 
 # With levels this far apart, weights need larger steps to change theirs.
 _RATE_FACTOR = {8: 1.0, 4: 1.0, 2: 3.0}
@@ -42,10 +40,15 @@ class FineTuneSettings:
     """How long and how to train.
 
     steps: batches in all, or None for ``epochs`` passes over the samples; learning_rate: of
-    Adam at the start for biases and for weights of 8 and 4 bits, three times as much for 2 bits,
-    going down to 0 along a half cosine; distillation: the share of the loss
-    that pulls towards the float network's outputs, the rest is the cross-entropy with the
-    labels; temperature: softens both outputs for the distillation; seed: of the batches' order.
+    Adam at the start for biases, step sizes and weights of 8 and 4 bits, three times as much for
+    weights of 2 bits, going down to 0 along a half cosine; distillation: the share of the loss
+    that pulls towards the float network's outputs, the rest is ``loss`` with the labels;
+    temperature: softens both outputs for the distillation; seed: of the batches' order.
+
+    patience: how many checks in a row may bring no better loss on samples held out of training
+    before it stops, or None to go on to the end; either way the best weights of all checks come
+    back where there is a patience. held_out: how many those are at most, and no more than a
+    tenth of all; check_period: steps between two checks, and between two checkpoints.
     """
 
     epochs: int = 2
@@ -55,6 +58,9 @@ class FineTuneSettings:
     distillation: float = 0.5
     temperature: float = 4.0
     seed: int = 0
+    patience: int | None = None
+    held_out: int = 1000
+    check_period: int = 50
 
 
 @dataclass(frozen=True)
@@ -70,61 +76,161 @@ def fine_tune(
     graph: Graph,
     activations: Mapping[str, TensorQuantization],
     weight_bits: Mapping[str, int],
-    training: Samples,
+    training: Samples | Dataset[Any],
     settings: FineTuneSettings | None = None,
     on_progress: Callable[[FineTuneProgress], None] | None = None,
     teacher: Graph | None = None,
+    loss: Loss = functional.cross_entropy,
+    checkpoint_file: Path | None = None,
 ) -> Graph:
     """The graph with weights and biases that quantize well at ``weight_bits``.
 
-    activations: as ``calibrate`` gives them; training: samples with labels; without labels the
+    activations: as ``calibrate`` gives them; training: samples with labels, or a Dataset of
+    pairs (x, y), read anew for every batch, so that it may vary its samples; without labels the
     loss is the squared distance from the teacher's outputs. teacher: the float network to stay
     close to, by default ``graph`` itself; give it where ``graph`` was fine-tuned before.
+    checkpoint_file: where training is kept while it runs; what a killed run left there for the
+    same graph, bits and settings is gone on from, to the same weights.
     The returned weights lie on the grid that ``quantize`` finds for them at the same bits, so
     that the returned graph is, but for the activations' rounding, the integer network.
     Raises DataError where there are no samples.
     """
-    if len(training) == 0:
-        raise DataError(f"{training.source} has no samples to fine-tune on")
     settings = settings or FineTuneSettings()
-    student, target = _without_softmax(graph), _without_softmax(teacher or graph)
-    parameters: _Parameters = {
-        node.name: (_leaf(node.op.weight), _leaf(node.op.bias))
-        for node in student.weighted
-        if isinstance(node.op, Conv2d | Linear)
-    }
-    scales = {
-        name: quantize_weights(weight.detach().numpy(), weight_bits[name])[1]
-        for name, (weight, _) in parameters.items()
-    }
-    optimizer = _optimizer(parameters, weight_bits, settings.learning_rate)
-    round_activation = _activation_rounding(student, activations)
-
-    per_epoch = math.ceil(len(training) / settings.batch_size)
-    steps = settings.steps or settings.epochs * per_epoch
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    batches = _batches(len(training), settings)
-    for step in range(steps):
-        if step % _SCALE_PERIOD == 0:
-            scales = _fitted(parameters, scales, weight_bits)
-        chosen = next(batches)
-        x = torch.from_numpy(np.ascontiguousarray(training.x[chosen], np.float32))
-        rounded = {
-            name: (_round_weight(weight, scales[name], weight_bits[name]), bias)
-            for name, (weight, bias) in parameters.items()
-        }
-        with torch.no_grad():
-            wanted = execute(target, x)
-        given = execute(student, x, rounded, round_activation)
-        labels = None if training.y is None else torch.from_numpy(training.y[chosen])
-        loss = _loss(given, wanted, labels, settings)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
+    batches = Batches(training, settings.batch_size, settings.seed, _held_out(training, settings))
+    student = _without_softmax(graph)
+    layers = layer_weights(student, weight_bits)
+    judge = _Judge(
+        _without_softmax(teacher or graph),
+        student,
+        _activation_rounding(student, activations),
+        loss,
+        settings,
+    )
+    steps = settings.steps or settings.epochs * math.ceil(batches.count / settings.batch_size)
+    state = _Training(layers, settings.learning_rate, steps)
+    key = checkpoint.fingerprint(graph, sorted(weight_bits.items()), settings, batches.count)
+    if checkpoint_file is not None and (found := checkpoint.read(checkpoint_file, key)):
+        state.restore(found)
+    while state.done < steps and not state.stopped(settings.patience):
+        x, labels = batches[state.done]
+        value = state.step(judge.loss(layers, x, labels))
         if on_progress is not None:
-            on_progress(FineTuneProgress(step + 1, steps, loss.item()))
-    return graph.with_parameters(_on_grid(parameters, scales, weight_bits))
+            on_progress(FineTuneProgress(state.done, steps, value))
+        if state.done % settings.check_period == 0 or state.done == steps:
+            if settings.patience is not None:
+                with torch.no_grad():
+                    state.judge(float(judge.loss(layers, *batches.held_out())))
+            if checkpoint_file is not None:
+                checkpoint.write(checkpoint_file, key, state.kept())
+    if settings.patience is not None:
+        state.take_best()
+    if checkpoint_file is not None:
+        checkpoint_file.unlink(missing_ok=True)
+    return graph.with_parameters(on_grid(layers))
+
+
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """What a batch is worth."""
+
+    teacher: Graph
+    student: Graph
+    round_activation: Callable[[str, Tensor], Tensor]
+    labelled: Loss
+    settings: FineTuneSettings
+
+    def loss(self, layers: Mapping[str, LayerWeights], x: Tensor, labels: Tensor | None) -> Tensor:
+        with torch.no_grad():
+            wanted = execute(self.teacher, x)
+        rounded = {name: (layer.rounded(), layer.bias) for name, layer in layers.items()}
+        given = execute(self.student, x, rounded, self.round_activation)
+        if labels is None:
+            return functional.mse_loss(given, wanted)
+        temperature = self.settings.temperature
+        divergence = functional.kl_div(
+            functional.log_softmax(given / temperature, dim=1),
+            functional.log_softmax(wanted / temperature, dim=1),
+            reduction="batchmean",
+            log_target=True,
+        )
+        # The square keeps the gradient's size independent of the temperature.
+        distilled = divergence * temperature**2
+        share = self.settings.distillation
+        return share * distilled + (1 - share) * self.labelled(given, labels)
+
+
+class _Training:
+    """How far training has come; everything that a checkpoint must hold."""
+
+    def __init__(
+        self, layers: Mapping[str, LayerWeights], learning_rate: float, steps: int
+    ) -> None:
+        self._tensors = {
+            f"{name}/{part}": getattr(layer, part)
+            for name, layer in layers.items()
+            for part in ("weight", "bias", "growth")
+        }
+        groups: list[dict[str, Any]] = [
+            {"params": [layer.weight], "lr": learning_rate * _RATE_FACTOR[layer.weight_bits]}
+            for layer in layers.values()
+        ]
+        rest = [part for layer in layers.values() for part in (layer.bias, layer.growth)]
+        self._optimizer = torch.optim.Adam([*groups, {"params": rest}], lr=learning_rate)
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, steps)
+        self._best: dict[str, Tensor] = {}
+        self._least = math.inf
+        self._unimproved = 0
+        self.done = 0
+
+    def stopped(self, patience: int | None) -> bool:
+        return patience is not None and self._unimproved >= patience
+
+    def step(self, loss: Tensor) -> float:
+        """Against the gradient of a batch's loss, whose value is returned."""
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        self._schedule.step()
+        self.done += 1
+        return loss.item()
+
+    def judge(self, held_out_loss: float) -> None:
+        if held_out_loss < self._least:
+            self._least, self._unimproved = held_out_loss, 0
+            self._best = {name: value.detach().clone() for name, value in self._tensors.items()}
+        else:
+            self._unimproved += 1
+
+    def take_best(self) -> None:
+        with torch.no_grad():
+            for name, value in self._best.items():
+                self._tensors[name].copy_(value)
+
+    def kept(self) -> Mapping[str, Any]:
+        return {
+            "tensors": {name: value.detach() for name, value in self._tensors.items()},
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "best": self._best,
+            "least": self._least,
+            "unimproved": self._unimproved,
+            "done": self.done,
+        }
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        with torch.no_grad():
+            for name, value in kept["tensors"].items():
+                self._tensors[name].copy_(value)
+        self._optimizer.load_state_dict(kept["optimizer"])
+        self._schedule.load_state_dict(kept["schedule"])
+        self._best, self._least = kept["best"], kept["least"]
+        self._unimproved, self.done = kept["unimproved"], kept["done"]
+
+
+def _held_out(training: Samples | Dataset[Any], settings: FineTuneSettings) -> int:
+    if settings.patience is None:
+        return 0
+    return min(settings.held_out, len(training) // 10)  # type: ignore[arg-type]
 
 
 def _without_softmax(graph: Graph) -> Graph:
@@ -132,19 +238,6 @@ def _without_softmax(graph: Graph) -> Graph:
     if isinstance(graph.output.op, Softmax):
         return Graph(graph.nodes[:-1])
     return graph
-
-
-def _leaf(value: FloatArray) -> Tensor:
-    return torch.tensor(value, dtype=torch.float32, requires_grad=True)
-
-
-def _batches(count: int, settings: FineTuneSettings) -> Iterator[np.ndarray]:
-    """Indices of one batch after the other, every sample once before any comes again."""
-    random = np.random.default_rng(settings.seed)
-    while True:
-        order = random.permutation(count)
-        for start in range(0, count, settings.batch_size):
-            yield order[start : start + settings.batch_size]
 
 
 def _activation_rounding(
@@ -163,64 +256,3 @@ def _activation_rounding(
         return torch.fake_quantize_per_tensor_affine(value, scale, zero_point, -128, 127)
 
     return hook
-
-
-def _optimizer(
-    parameters: _Parameters, weight_bits: Mapping[str, int], learning_rate: float
-) -> torch.optim.Adam:
-    groups: list[dict[str, Any]] = [
-        {"params": [weight], "lr": learning_rate * _RATE_FACTOR[weight_bits[name]]}
-        for name, (weight, _) in parameters.items()
-    ]
-    groups.append({"params": [bias for _, bias in parameters.values()]})
-    return torch.optim.Adam(groups, lr=learning_rate)
-
-
-def _fitted(parameters: _Parameters, scales: _Scales, weight_bits: Mapping[str, int]) -> _Scales:
-    return {
-        name: fit_weights(weight.detach().numpy(), scales[name], weight_bits[name])[1]
-        for name, (weight, _) in parameters.items()
-    }
-
-
-def _round_weight(weight: Tensor, scale: NDArray[np.float64], weight_bits: int) -> Tensor:
-    low, high = weight_range(weight_bits)
-    step = torch.from_numpy(scale.astype(np.float32))
-    zero_point = torch.zeros(len(step), dtype=torch.int32)
-    sign = step.sign().reshape(-1, *(1,) * (weight.dim() - 1))
-    return sign * torch.fake_quantize_per_channel_affine(
-        sign * weight, step.abs(), zero_point, 0, low, high
-    )
-
-
-def _loss(
-    given: Tensor, wanted: Tensor, labels: Tensor | None, settings: FineTuneSettings
-) -> Tensor:
-    if labels is None:
-        return functional.mse_loss(given, wanted)
-    temperature = settings.temperature
-    divergence = functional.kl_div(
-        functional.log_softmax(given / temperature, dim=1),
-        functional.log_softmax(wanted / temperature, dim=1),
-        reduction="batchmean",
-        log_target=True,
-    )
-    # The square keeps the gradient's size independent of the temperature.
-    distilled = divergence * temperature**2
-    crossed = functional.cross_entropy(given, labels)
-    return settings.distillation * distilled + (1 - settings.distillation) * crossed
-
-
-def _on_grid(
-    parameters: _Parameters, scales: _Scales, weight_bits: Mapping[str, int]
-) -> dict[str, tuple[FloatArray, FloatArray]]:
-    result: dict[str, tuple[FloatArray, FloatArray]] = {}
-    for name, (weight, bias) in parameters.items():
-        real = weight.detach().numpy()
-        integers, scale = fit_weights(real, scales[name], weight_bits[name])
-        shape = (-1, *(1,) * (real.ndim - 1))
-        result[name] = (
-            (integers * scale.reshape(shape)).astype(np.float32),
-            bias.detach().numpy().copy(),
-        )
-    return result

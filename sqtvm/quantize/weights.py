@@ -47,19 +47,6 @@ def quantize_weights(weight: FloatArray, weight_bits: int) -> tuple[Int8Array, N
     return integers.astype(np.int8).reshape(weight.shape), real_scale
 
 
-def fit_weights(
-    weight: FloatArray, scale: NDArray[np.float64], weight_bits: int
-) -> tuple[Int8Array, NDArray[np.float64]]:
-    """As ``quantize_weights``, but the scales near ``scale`` [out], and of its signs.
-
-    For weights that move a little at a time and scales that must not jump meanwhile.
-    """
-    rows = np.ascontiguousarray(weight.reshape(len(weight), -1), np.float32)
-    unit = np.abs(scale).astype(np.float32)
-    integers, relative = _fit(rows / unit[:, None], np.sign(scale).astype(np.float32), weight_bits)
-    return integers.astype(np.int8).reshape(weight.shape), relative.astype(np.float64) * unit
-
-
 def _fit(rows: _Rows, scale: _Rows, weight_bits: int) -> tuple[_Rows, _Rows]:
     """Rounding and the least-squares scale in turn; neither step makes the error larger."""
     for _ in range(_REFINEMENTS):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sqtvm.allocate.baselines import greedy, integer_programming
 from sqtvm.allocate.budget import BITS, Budget
 from sqtvm.allocate.limits import binding, holds
-from sqtvm.allocate.sigmaquant import search, search_by_weights
+from sqtvm.allocate.measured import search
+from sqtvm.allocate.sigmaquant import search as search_by_weights
 from tests.allocate.problems import TableCosts, problem
 
 SIZES = st.lists(st.integers(16, 5000), min_size=1, max_size=9)
