@@ -48,7 +48,7 @@ def build(
     and the bytes that it lacks), and with the compiler's own first error.
     """
     folder = project.path / "build" / f"{variant}{harness.suffix}"
-    commands, elf = _commands(project, variant, folder, harness)
+    commands = _commands(project, variant, folder, harness)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
     with log.open("w", encoding="utf-8") as file:
@@ -63,13 +63,18 @@ def build(
             if status != 0:
                 file.flush()
                 raise _explain(project, lines, log)
-    return Firmware(project, variant, elf, log)
+    return Firmware(project, variant, image_path(project, folder.name), log)
+
+
+def image_path(project: Project, image: str) -> Path:
+    """Where a build leaves its ELF; image: a folder below the project's ``build``."""
+    folder = project.path / "build" / image
+    return zephyr.image(folder) if project.platform == "zephyr" else folder / "firmware.elf"
 
 
 def _commands(
     project: Project, variant: Variant, folder: Path, harness: Harness
-) -> tuple[list[list[str]], Path]:
-    """What to run, and the ELF that it leaves."""
+) -> list[list[str]]:
     if project.platform == "zephyr":
         if variant == "emulator" or project.board.zephyr_board is None:
             raise ToolError(
@@ -77,15 +82,14 @@ def _commands(
                 "build it for one of Zephyr's QEMU boards, as its README says",
             )
         board = project.board.zephyr_board
-        command = zephyr.build_command(project.path, board, folder, harness.definitions())
-        return [command], zephyr.image(folder)
+        return [zephyr.build_command(project.path, board, folder, harness.definitions())]
     for program, packages in _PACKAGES.items():
         if shutil.which(program) is None:
             raise ToolError(f"{program} is not installed", f"apt-get install {packages}")
     generator = "Ninja" if shutil.which("ninja") else "Unix Makefiles"
     source = ["-S", str(project.path), "-B", str(folder), f"-DSQTVM_VARIANT={variant}"]
     configure = ["cmake", "-G", generator, *source, *harness.definitions()]
-    return [configure, ["cmake", "--build", str(folder)]], folder / "firmware.elf"
+    return [configure, ["cmake", "--build", str(folder)]]
 
 
 def _run(command: list[str], write: OnOutput) -> tuple[int, list[str]]:

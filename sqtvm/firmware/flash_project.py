@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqtvm.errors import SqtvmError
 from sqtvm.firmware import zephyr
+from sqtvm.firmware.build import image_path
 from sqtvm.firmware.flash import SECONDS, flash, run
 from sqtvm.firmware.project import Project
 
@@ -13,12 +14,10 @@ def flash_project(project: Project, image: str = "board", timeout: float = SECON
 
     Raises SqtvmError where that was not built, BoardError and ToolError as ``flash``.
     """
-    folder = project.path / "build" / image
-    on_zephyr = project.platform == "zephyr"
-    elf = zephyr.image(folder) if on_zephyr else folder / "firmware.elf"
+    elf = image_path(project, image)
     if not elf.is_file():
         raise SqtvmError(f"{elf}: is not there", "make it: sqtvm build")
-    if on_zephyr:
-        run(zephyr.flash_command(folder), zephyr.WEST, timeout)
+    if project.platform == "zephyr":
+        run(zephyr.flash_command(project.path / "build" / image), zephyr.WEST, timeout)
         return "west"
     return flash(elf, project.board, timeout)

@@ -6,9 +6,11 @@ that a coordinator lends; the place has to be acquired, as for every labgrid cli
 
 from __future__ import annotations
 
+import atexit
+import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from sqtvm.measure.target import Target
 # An environment's driver that takes its image by name, as QEMUDriver's kernel, finds it here.
 IMAGE_NAME = "sqtvm"
 _READ_SECONDS = 0.03
+
+_LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -62,9 +66,7 @@ def acquired_line(target: Target, elf: Path) -> Iterator[ConsoleLine]:
             line = ConsoleLine(place.get_driver(ConsoleProtocol), str(target))
         yield line
     finally:
-        with suppress(Exception):
-            # A console whose program ended complains once more.
-            place.deactivate_all_drivers()
+        _release(place)
 
 
 @cache
@@ -117,6 +119,16 @@ def _driver(place: Any, protocol: type) -> Any:
         return place.get_driver(protocol)
     except NoDriverFoundError:
         return None
+
+
+def _release(place: Any) -> None:
+    try:
+        place.deactivate_all_drivers()
+    # A driver whose other end is gone fails here too; what it said first is what counts.
+    except Exception:
+        _LOG.debug("releasing the place failed", exc_info=True)
+        # At exit labgrid would try once more, and print this.
+        atexit.unregister(place._atexit_cleanup)
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from sqtvm.errors import SqtvmError, ToolError
 from sqtvm.firmware.boards import Board, board_names, load_board
-from sqtvm.firmware.build import Variant, build
-from sqtvm.firmware.flash import flash
+from sqtvm.firmware.build import Variant, build, image_path
+from sqtvm.firmware.flash_project import flash_project
 from sqtvm.firmware.project import PROJECT_FILE, Project, generate, open_project
 from sqtvm.measure.target import AUTO
 from sqtvm.project_api.jsonrpc import Method, ReplyError, serve
@@ -93,10 +93,11 @@ class ProjectServer:
 
     def _flash(self, options: Mapping[str, Any]) -> None:
         project = self._project(options)
-        elf = self._elf(project, options)
         # The emulator loads its image when the transport is opened.
         if _variant(options) == "board":
-            flash(elf, project.board)
+            flash_project(project)
+        else:
+            self._elf(project, options)
 
     def _open_transport(self, options: Mapping[str, Any]) -> dict[str, Any]:
         if self._transport is None:
@@ -140,7 +141,7 @@ class ProjectServer:
         return mark
 
     def _elf(self, project: Project, options: Mapping[str, Any]) -> Path:
-        elf = project.path / "build" / _variant(options) / "firmware.elf"
+        elf = image_path(project, _variant(options))
         if not elf.is_file():
             raise ToolError(f"{elf}: is not there", "build the project first")
         return elf

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -160,8 +162,12 @@ def test_what_each_tool_says_becomes_one_line(
     ],
     ids=lambda part: getattr(part, "kind", ""),
 )
-def test_the_real_tools_without_a_probe(tool: FlashTool, told: str, tmp_path: Path) -> None:
+def test_the_real_tools_without_a_probe(
+    tool: FlashTool, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Their own words for it, in time."""
+    # Where pip puts pyOCD.
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if shutil.which(tool.kind) is None:
         pytest.fail(f"this test needs {tool.kind}")
     (tmp_path / "firmware.hex").write_text(":00000001FF\n")

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -217,7 +218,11 @@ def test_west_builds_and_flashes(archive: Path, tmp_path: Path, west: Path) -> N
         build_image(made, "board")
 
 
-def test_the_real_west_outside_a_workspace(archive: Path, tmp_path: Path) -> None:
+def test_the_real_west_outside_a_workspace(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where pip puts it.
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     made = generate(archive, BOARD, tmp_path / "app", "zephyr")
     with pytest.raises(ToolError, match='unknown command "build"; do you need to run this inside'):
         build_image(made, "board")

@@ -102,6 +102,26 @@ def test_a_reset_in_the_middle_of_an_inference_is_survived(host_firmware: Path) 
     assert runs_seen == 4
 
 
+def test_a_network_that_faults_again_and_again_is_told_with_the_fault(host_firmware: Path) -> None:
+    """The line that the fault handler prints before it restarts the board."""
+    told = b"\r\nsqtvm fault: exception 00000003 cfsr 00010000 pc 08001234\r\n"
+    reset = encode(Frame(Request.RESET, 1, b""))
+
+    def fault_in_place_of_every_run(data: bytes) -> bytes:
+        kinds = [frame.type for frame in FrameParser().feed(data)]
+        return reset + data if Request.RUN in kinds else data
+
+    faults = fault_in_place_of_every_run, lambda data: told + data
+    error = pytest.raises(
+        MeasurementError, match=r"faulted again and again: exception 00000003 .* pc 08001234$"
+    )
+    with FaultyLine(host_firmware, *faults) as line, Session(line.address) as session:
+        with error as caught:
+            session.infer(sample(0))
+        assert "firmware.map" in caught.value.hint
+        assert session.identify(HASH).model == "add-one"
+
+
 def test_another_model_is_an_error_that_names_both(host_firmware: Path) -> None:
     with (
         FaultyLine(host_firmware) as line,

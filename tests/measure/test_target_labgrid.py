@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import attr
@@ -13,14 +19,17 @@ from labgrid.protocol import BootstrapProtocol, PowerProtocol
 
 from sqtvm.errors import MeasurementError
 from sqtvm.firmware.boards import load_board
+from sqtvm.measure.emulator import Emulator, Machine
 from sqtvm.measure.target import parse_target
 from sqtvm.measure.target_open import open_session
 
-from .test_emulator import INPUT_BYTES
+from .test_emulator import INPUT_BYTES, QEMU
 from .test_emulator import expected as expected_sum
 from .test_session import HASH, expected, sample
 
 BOARD = load_board("stm32f746")
+# Where pip puts labgrid's programs, on PATH or not.
+BESIDE_PYTHON = Path(sys.executable).parent
 
 QEMU_PLACE = """
 targets:
@@ -44,6 +53,26 @@ targets:
       RecordedFlashDriver: {{}}
       ExternalConsoleDriver:
         cmd: {program}
+"""
+
+REMOTE_PLACE = """
+targets:
+  main:
+    resources:
+      RemotePlace:
+        name: shelf-3
+    drivers:
+      SerialDriver: {{}}
+options:
+  coordinator_address: {coordinator}
+"""
+
+EXPORTED = """
+bench:
+  NetworkSerialPort:
+    host: 127.0.0.1
+    port: {port}
+    protocol: raw
 """
 
 RECORD: list[str] = []
@@ -172,3 +201,53 @@ def test_what_is_wrong_with_an_environment(tmp_path: Path, text: str | None, mes
     ):
         pass
     assert "\n" not in str(caught.value)
+
+
+@contextmanager
+def program(folder: Path, *command: str) -> Iterator[None]:
+    """A program of labgrid's, ended with the test."""
+    with (folder / f"{command[0]}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [BESIDE_PYTHON / command[0], *command[1:]], cwd=folder, stdout=log, stderr=log
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def client(coordinator: str, *arguments: str) -> str:
+    """labgrid-client, repeated until the coordinator and the exporter are up."""
+    command = [BESIDE_PYTHON / "labgrid-client", "-x", coordinator, "-p", "shelf-3", *arguments]
+    end = time.monotonic() + 30
+    while True:
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode == 0:
+            return done.stdout
+        assert time.monotonic() < end, done.stdout + done.stderr
+        time.sleep(0.3)
+
+
+@pytest.mark.parametrize("emulated_firmware", ["cortex-m4"], indirect=True)
+def test_a_place_of_a_coordinator(emulated_firmware: tuple[str, Path], tmp_path: Path) -> None:
+    """A board's serial port that another machine exports, lent by a coordinator."""
+    machine, elf = emulated_firmware
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        coordinator = f"127.0.0.1:{probe.getsockname()[1]}"
+    with ExitStack() as running:
+        emulator = running.enter_context(Emulator(Machine(QEMU, machine), elf))
+        resources = tmp_path / "exported.yaml"
+        resources.write_text(EXPORTED.format(port=emulator.address.rpartition(":")[2]))
+        running.enter_context(program(tmp_path, "labgrid-coordinator", "-l", coordinator))
+        exporter = ("labgrid-exporter", "-c", coordinator, "--hostname", "127.0.0.1", "-n", "lab")
+        running.enter_context(program(tmp_path, *exporter, str(resources)))
+        client(coordinator, "create")
+        client(coordinator, "add-match", "lab/bench/NetworkSerialPort")
+        path = environment(tmp_path, REMOTE_PLACE, coordinator=coordinator)
+        client(coordinator, "acquire")
+        with open_session(parse_target(f"labgrid:{path}"), BOARD, elf) as session:
+            for seed in range(3):
+                x = np.random.default_rng(seed).integers(-128, 128, INPUT_BYTES).astype(np.int8)
+                np.testing.assert_array_equal(session.infer(x)[0], expected_sum(x))
+        client(coordinator, "release")

@@ -207,7 +207,7 @@ def test_errors_are_the_users_one_line(archive: Path, project: Path, tmp_path: P
     with server(project) as ask:
         with pytest.raises(RemoteError, match="the option variant is board or emulator"):
             ask("build", options={**OPTIONS, "variant": "moon"})
-        with pytest.raises(RemoteError, match="build the project first"):
+        with pytest.raises(RemoteError, match=r"firmware\.elf: is not there"):
             ask("flash", options={**OPTIONS, "variant": "board"})
 
 
