@@ -22,10 +22,10 @@ from sqtvm.errors import ToolError
 from sqtvm.firmware.boards import Board
 from sqtvm.firmware.build import build
 from sqtvm.firmware.flash import flash
-from sqtvm.firmware.project import generate
+from sqtvm.firmware.project import Project, generate
 from sqtvm.firmware.resources import templates_directory
 from sqtvm.frontend.graph import Graph
-from sqtvm.measure.cycles import model_for
+from sqtvm.measure.calibrated import model_for_board
 from sqtvm.measure.measure import measure
 from sqtvm.measure.measurement import LayerMeasurement
 from sqtvm.measure.store import CostKey, CostRow, CostStore, digest
@@ -55,7 +55,9 @@ class CostTable:
 
 
 @dataclass(frozen=True, eq=False)
-class _Case:
+class LayerCase:
+    """One layer at one bit width, 0 without weights, and what it hangs on."""
+
     name: str
     bits: int
     key: CostKey
@@ -78,7 +80,7 @@ def cost_table(
     sample: one input or more, float32 [samples, *input shape]; folder: for the benchmark's
     project. Raises ToolError and MeasurementError.
     """
-    cases = _cases(graph, activations, sample, board, target, style)
+    cases = layer_cases(graph, activations, sample, board, target, style)
     known = dict(store.get(case.key.digest for case in cases))
     # Layers of equal geometry share a key.
     missing = {case.key.digest: case for case in cases if case.key.digest not in known}
@@ -115,8 +117,11 @@ def board_key(board: Board) -> str:
 
 
 def timing(board: Board, target: Target) -> str:
-    """What made cycles of the code: a cycle model by name and version, or the board itself."""
-    return model_for(board.core).title if target.kind == "emulator" else "board"
+    """What made cycles of the code: a cycle model by name, version and digest, or the board."""
+    if target.kind != "emulator":
+        return "board"
+    model = model_for_board(board)
+    return f"{model.title} {digest(model.model_dump_json())[:8]}"
 
 
 def workshop_table(workshop: Workshop, style: KernelStyle, folder: Path) -> CostTable | None:
@@ -137,14 +142,15 @@ def workshop_table(workshop: Workshop, style: KernelStyle, folder: Path) -> Cost
     )
 
 
-def _cases(
+def layer_cases(
     graph: Graph,
     activations: Mapping[str, TensorQuantization],
     sample: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
     board: Board,
     target: Target,
     style: KernelStyle,
-) -> tuple[_Case, ...]:
+) -> tuple[LayerCase, ...]:
+    """Every layer of ``graph`` at every bit width, what has no weights once."""
     common = (compiler_version(board), build_flags(board), board_key(board))
     found = []
     for bits in BITS:
@@ -161,7 +167,7 @@ def _cases(
             key = CostKey(code, *common, shape, own, timing(board, target))
             sizes = tuple(math.prod(network.shape_of(name)) for name in layer.inputs)
             benchmark = BenchmarkCase(f"{layer.name}@{own}", call, sizes, math.prod(layer.shape))
-            found.append(_Case(layer.name, own, key, benchmark))
+            found.append(LayerCase(layer.name, own, key, benchmark))
     return tuple(found)
 
 
@@ -171,7 +177,7 @@ def _shape(layer: IntegerLayer, network: IntegerNetwork) -> str:
 
 
 def _measured(
-    cases: Sequence[_Case], board: Board, target: Target, style: KernelStyle, folder: Path
+    cases: Sequence[LayerCase], board: Board, target: Target, style: KernelStyle, folder: Path
 ) -> list[CostRow]:
     """In one firmware; where that does not fit the board, in two halves."""
     try:
@@ -187,11 +193,18 @@ def _measured(
     return [_row(case, layer, board, target) for case, layer in zip(cases, layers, strict=True)]
 
 
+def benchmark_project(
+    cases: Sequence[BenchmarkCase], board: Board, style: KernelStyle, folder: Path
+) -> Project:
+    """One firmware project in ``folder`` that runs all ``cases``, in order."""
+    archive = compile_benchmark("layers", cases, style, folder / "benchmark.tar")
+    return generate(archive, board, folder / "firmware")
+
+
 def _run(
     cases: Sequence[BenchmarkCase], board: Board, target: Target, style: KernelStyle, folder: Path
 ) -> tuple[LayerMeasurement, ...]:
-    archive = compile_benchmark("layers", cases, style, folder / "benchmark.tar")
-    project = generate(archive, board, folder / "firmware")
+    project = benchmark_project(cases, board, style, folder)
     firmware = build(project, "emulator" if target.kind == "emulator" else "board", _LOG.debug)
     if target.kind == "serial":
         flash(firmware.elf, board)
@@ -200,7 +213,7 @@ def _run(
     return measure(firmware, board, target, inputs, names).layers
 
 
-def _row(case: _Case, layer: LayerMeasurement, board: Board, target: Target) -> CostRow:
+def _row(case: LayerCase, layer: LayerMeasurement, board: Board, target: Target) -> CostRow:
     cycles = layer.est_cycles if layer.measured_cycles is None else float(layer.measured_cycles)
     assert cycles is not None
     key = case.key

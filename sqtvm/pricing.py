@@ -141,7 +141,7 @@ def _measurement(workshop: Workshop, row: CostRow) -> Measurement:
         layers=tuple(layer(*fields) for fields in json.loads(row.layers)),
         instructions=row.instructions,
         est_cycles=row.cycles if emulated else None,
-        cycle_model=row.timing if emulated else None,
+        cycle_model=row.timing.rpartition(" ")[0] if emulated else None,
         measured_cycles=None if emulated else round(row.cycles),
         ms=row.ms,
         ms_source=row.source,

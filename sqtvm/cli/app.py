@@ -14,6 +14,7 @@ from sqtvm.cli import boards, store
 from sqtvm.cli.allocate import allocate
 from sqtvm.cli.analyze import analyze
 from sqtvm.cli.build import build
+from sqtvm.cli.calibrate import calibrate
 from sqtvm.cli.compile import compile_
 from sqtvm.cli.console import show_text
 from sqtvm.cli.deploy import deploy
@@ -63,6 +64,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "flash": flash,
     "run": run,
     "profile": profile,
+    "calibrate": calibrate,
     "doctor": doctor,
 }
 for name, command in _COMMANDS.items():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqtvm.firmware.boards import Board
 from sqtvm.firmware.build import Firmware
 from sqtvm.measure import inference
-from sqtvm.measure.counting import NO_FILLS, THUMB_MARKERS, InferenceCounts
+from sqtvm.measure.counting import NO_FILLS, RISCV_MARKERS, THUMB_MARKERS, InferenceCounts
 from sqtvm.measure.cycles import CycleEstimate, CycleModel, estimate
 from sqtvm.measure.disassembly import Instruction, disassemble
 from sqtvm.measure.emulator import Machine
@@ -35,6 +35,13 @@ class Counted:
         return estimate(model, self.counts.counts, self.instructions, fills, wait_states)
 
 
+def emulated_machine(board: Board) -> Machine:
+    """The emulator's program and machine, as the board file names them."""
+    emulator = board.emulator
+    options = getattr(emulator, "options", ())
+    return Machine(emulator.program, emulator.machine, emulator.cpu, options)
+
+
 def count(
     firmware: Firmware,
     board: Board,
@@ -48,11 +55,10 @@ def count(
     firmware: the emulated variant; the caches are followed where ``model`` knows what they cost.
     Raises MeasurementError and ToolError.
     """
-    emulator = board.emulator
     done = inference.on_emulator(
-        Machine(emulator.program, emulator.machine, emulator.cpu),
+        emulated_machine(board),
         firmware.elf,
-        THUMB_MARKERS,
+        RISCV_MARKERS if board.isa.startswith("rv") else THUMB_MARKERS,
         firmware.project.archive_sha256,
         inputs,
         on_progress,

@@ -35,6 +35,10 @@ class Markers:
 
 # mov r9,r9; mov r12,r12; mov r10,r10; mov r11,r11
 THUMB_MARKERS = Markers(begin=0x46C9, end=0x46E4, layer_begin=0x46D2, layer_end=0x46DB)
+# mv s8,s8; mv s9,s9; mv s10,s10; mv s11,s11
+RISCV_MARKERS = Markers(
+    begin=0x000C0C13, end=0x000C8C93, layer_begin=0x000D0D13, layer_end=0x000D8D93
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,10 @@ class InferenceCounts:
 
     def segment(self, number: int) -> tuple[InstructionCount, ...]:
         return tuple(count for count in self.counts if count.segment == number)
+
+
+class NoCompilerError(ToolError):
+    """This machine has no C compiler to build the counting plugin with."""
 
 
 def arguments(
@@ -197,7 +205,7 @@ def _version(qemu: str) -> str:
 def _compile(source: bytes, destination: Path) -> None:
     compiler = next((found for name in _COMPILERS if (found := shutil.which(name))), None)
     if compiler is None:
-        raise ToolError(
+        raise NoCompilerError(
             "counting instructions needs a C compiler for this machine, and there is none",
             "install one: apt-get install gcc libc6-dev",
         )

@@ -65,7 +65,8 @@ class Memory(_Strict):
     """What filling a line of a first-level cache costs, in cycles.
 
     From flash: ``overhead`` of bus and cache, and ``accesses`` of the flash's width, each one
-    cycle and the board's wait states; from RAM: ``ram_fill``. code_ways, data_ways: of the caches.
+    cycle and the board's wait states; from RAM: ``ram_fill``; both times ``factor``, which is 1
+    but in a calibrated model. code_ways, data_ways: of the caches.
     """
 
     source: str
@@ -74,6 +75,7 @@ class Memory(_Strict):
     accesses: Annotated[int, Field(gt=0)]
     overhead: Span
     ram_fill: Span
+    factor: float = 1.0
 
 
 class CycleModel(_Strict):
@@ -84,7 +86,9 @@ class CycleModel(_Strict):
     each class; refill: cycles to fill the pipeline after a jump; follows_load: cycles that a load
     or store saves behind a load that does not give it its address; address_stall: cycles that it
     loses behind an instruction that computes its address; dual_issue: instead of classes; scale:
-    what the instructions' cycles are multiplied by so that they agree with measured times.
+    what the instructions' cycles are multiplied by so that they agree with measured times; rate:
+    cycles an instruction, for where only their number is known: what the model itself gives for
+    the kernels of this package.
     """
 
     name: str
@@ -100,6 +104,7 @@ class CycleModel(_Strict):
     dual_issue: DualIssue | None = None
     memory: Memory | None = None
     scale: Span = Span(low=1, likely=1, high=1)
+    rate: Span = Span(low=1, likely=1, high=1)
 
     @property
     def title(self) -> str:
@@ -197,10 +202,11 @@ def _filling(model: CycleModel, fills: LineFills, wait_states: int) -> CycleEsti
     overhead, ram = model.memory.overhead, model.memory.ram_fill
     access = model.memory.accesses * (1 + wait_states)
     lines = fills.code + fills.flash
+    factor = model.memory.factor
     return CycleEstimate(
-        lines * (access + overhead.low) + fills.ram * ram.low,
-        lines * (access + overhead.likely) + fills.ram * ram.likely,
-        lines * (access + overhead.high) + fills.ram * ram.high,
+        factor * (lines * (access + overhead.low) + fills.ram * ram.low),
+        factor * (lines * (access + overhead.likely) + fills.ram * ram.likely),
+        factor * (lines * (access + overhead.high) + fills.ram * ram.high),
     )
 
 

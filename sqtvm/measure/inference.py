@@ -25,6 +25,11 @@ from sqtvm.measure.target_open import open_session
 OnProgress = Callable[[int, int], None]
 # Reading a profile takes as long as an inference; so many give a good median.
 _PROFILED_INFERENCES = 15
+# QEMU's -icount: 2 to this power nanoseconds an instruction. Long enough that a tick of the
+# firmware's counter is shorter.
+_TIME_SHIFT = 6
+_NANOSECONDS_EACH = 2**_TIME_SHIFT
+_FIXED_TIME = ("-icount", f"shift={_TIME_SHIFT},sleep=off")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +64,55 @@ def on_emulator(
         table = Path(temporary) / "counts"
         plugin = counting.arguments(library, table, markers, memory)
         tell = _Tell(on_progress, len(inputs))
-        counted = _emulate(Emulator(machine, elf, plugin), archive_sha256, inputs[:1], tell, table)
+        counted = _emulate(
+            Emulator(machine, elf, plugin), archive_sha256, inputs[:1], tell, table, profiled=1
+        )
         if len(inputs) == 1:
             return counted
-        others = _emulate(Emulator(machine, elf), archive_sha256, inputs[1:], tell, None)
+        others = _emulate(
+            Emulator(machine, elf), archive_sha256, inputs[1:], tell, None, profiled=0
+        )
     return replace(
         counted,
         outputs=np.concatenate([counted.outputs, others.outputs]),
         results=counted.results + others.results,
+    )
+
+
+def on_emulators_timer(
+    machine: Machine,
+    clock_hz: int,
+    elf: Path,
+    archive_sha256: str | None,
+    inputs: NDArray[np.int8],
+    on_progress: OnProgress | None = None,
+) -> Inferences:
+    """Run every input in QEMU with a fixed time for each instruction, and no plugin.
+
+    The firmware's own counter, of clock_hz, then tells instructions instead of time: the cycles
+    of all results and profiles are executed instructions, to within one or two. Raises
+    MeasurementError where it stands still.
+    """
+    _require(inputs)
+    tell = _Tell(on_progress, len(inputs))
+    steady = replace(machine, options=(*machine.options, *_FIXED_TIME))
+    done = _emulate(Emulator(steady, elf), archive_sha256, inputs, tell, None, profiled=1)
+    if not any(result.cycles for result in done.results):
+        raise MeasurementError(
+            "instructions cannot be counted: there is no C compiler to build the counting plugin "
+            "with, and the firmware's own counter stands still in the emulator",
+            "install one: apt-get install gcc libc6-dev",
+        )
+    ticks_each = clock_hz * _NANOSECONDS_EACH * 1e-9
+    return replace(
+        done,
+        results=tuple(
+            replace(result, cycles=round(result.cycles / ticks_each)) for result in done.results
+        ),
+        profiles=tuple(
+            tuple(replace(entry, cycles=round(entry.cycles / ticks_each)) for entry in profile)
+            for profile in done.profiles
+        ),
     )
 
 
@@ -76,8 +122,8 @@ def _emulate(
     inputs: NDArray[np.int8],
     tell: _Tell,
     table: Path | None,
+    profiled: int,
 ) -> Inferences:
-    profiled = 0 if table is None else 1
     with emulator:
         try:
             with Session(emulator.address) as session:

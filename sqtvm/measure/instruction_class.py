@@ -1,4 +1,4 @@
-"""Classes of Arm M-profile instructions, and the registers that decide their timing."""
+"""Classes of Arm M-profile and RISC-V instructions, and the registers that decide their timing."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _RULES = (
     ("store_multiple", r"stm|push"),
     ("load_pair", r"ldrd"),
     ("store_pair", r"strd"),
-    ("load", r"ldr"),
-    ("store", r"str"),
+    ("load", r"ldr|(c\.)?l[bhw]u?(sp)?$"),
+    ("store", r"str|(c\.)?s[bhw](sp)?$"),
     ("table_branch_byte", r"tbb"),
     ("table_branch_half", r"tbh"),
+    ("branch", r"b(ltu|geu|gtu|leu|eqz|nez|lez|gez|ltz|gtz)$|(c\.)?j(al)?r?$|ret$"),
     ("branch", r"cbn?z|blx?(?!i[ct])|bx|b(eq|ne|cs|cc|hs|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|al)?$"),
     ("divide", r"[su]div"),
     ("multiply_long_accumulate", r"[su]mlal(?!d|[bt])|umaal"),

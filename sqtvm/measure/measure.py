@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -12,14 +13,18 @@ from sqtvm.errors import MeasurementError
 from sqtvm.firmware.boards import Board
 from sqtvm.firmware.build import Firmware
 from sqtvm.firmware.memory_use import memory_use
-from sqtvm.measure import cycles, inference
-from sqtvm.measure.counted import count
+from sqtvm.measure import inference
+from sqtvm.measure.calibrated import model_for_board
+from sqtvm.measure.counted import count, emulated_machine
+from sqtvm.measure.counting import NoCompilerError
 from sqtvm.measure.energy import measured_energy, modelled_energy, supply_volts
-from sqtvm.measure.inference import Inferences, OnProgress
+from sqtvm.measure.inference import Inferences, OnProgress, on_emulators_timer
 from sqtvm.measure.layers import counted_layer, measured_layers, repeatability
-from sqtvm.measure.measurement import Measurement
+from sqtvm.measure.measurement import LayerMeasurement, Measurement
 from sqtvm.measure.meter import MeterName, open_meter
 from sqtvm.measure.target import Target
+
+_LOG = logging.getLogger(__name__)
 
 
 def measure(
@@ -79,9 +84,13 @@ def _emulated(
     on_progress: OnProgress | None,
 ) -> Measurement:
     _require_variant(firmware, "emulator", target)
-    model = cycles.model_for(board.core)
+    model = model_for_board(board)
     wait_states = board.clock.wait_states
-    done = count(firmware, board, model, inputs, layer_names, on_progress)
+    try:
+        done = count(firmware, board, model, inputs, layer_names, on_progress)
+    except NoCompilerError as error:
+        _LOG.warning("%s; taking the emulator's timer instead", error)
+        return _timed(firmware, board, target, inputs, layer_names, on_progress)
     whole = done.cycles(model, wait_states)
     return Measurement(
         target=str(target),
@@ -98,6 +107,42 @@ def _emulated(
         ms_source="emulated",
         memory=memory_use(firmware.elf, _stack_bytes(done.inferences)),
         outputs=done.inferences.outputs,
+    )
+
+
+def _timed(
+    firmware: Firmware,
+    board: Board,
+    target: Target,
+    inputs: NDArray[np.int8],
+    layer_names: Sequence[str],
+    on_progress: OnProgress | None,
+) -> Measurement:
+    """Where instructions can be told by the emulator's timer only, without classes."""
+    model = model_for_board(board)
+    machine, clock_hz = emulated_machine(board), board.emulator.clock_hz
+    sha256 = firmware.project.archive_sha256
+    done = on_emulators_timer(machine, clock_hz, firmware.elf, sha256, inputs, on_progress)
+    layers = []
+    for layer in measured_layers(done.profiles, layer_names, board.clock_hz):
+        assert layer.measured_cycles is not None
+        est_cycles = model.rate.likely * layer.measured_cycles
+        ms = 1000 * est_cycles / board.clock_hz
+        layers.append(LayerMeasurement(layer.name, layer.measured_cycles, est_cycles, None, ms))
+    executed = done.results[0].cycles
+    return Measurement(
+        target=str(target),
+        layers=tuple(layers),
+        instructions=executed,
+        est_cycles=model.rate.likely * executed,
+        est_cycles_range=(model.rate.low * executed, model.rate.high * executed),
+        cycle_model=f"{model.title}, its mean of {model.rate.likely:g} cycles an instruction only: "
+        "no C compiler here to count them by class",
+        measured_cycles=None,
+        ms=1000 * model.rate.likely * executed / board.clock_hz,
+        ms_source="emulated",
+        memory=memory_use(firmware.elf, _stack_bytes(done)),
+        outputs=done.outputs,
     )
 
 

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from sqtvm.errors import MeasurementError
 from sqtvm.firmware.boards import Board
 from sqtvm.firmware.build import Firmware
+from sqtvm.measure.calibrated import model_for_board
 from sqtvm.measure.counted import Counted, count
-from sqtvm.measure.counting import OUTSIDE, InstructionCount
-from sqtvm.measure.cycles import model_for
+from sqtvm.measure.counting import OUTSIDE, InstructionCount, NoCompilerError
 from sqtvm.measure.inference import OnProgress
 from sqtvm.measure.instruction_class import CLASSES, class_of, decode
 from sqtvm.measure.layers import LayerCounts, counted_layer
+from sqtvm.measure.measure import measure
 from sqtvm.measure.source_lines import SourceLine, SourceMap, source_map
+from sqtvm.measure.target import Target
 
 OUTSIDE_NAME = "(between layers)"
 
@@ -48,10 +50,13 @@ class LayerProfile:
 
 @dataclass(frozen=True)
 class Profile:
-    """Layers in execution order, last what ran in none; cycle_model: name and version."""
+    """Layers in execution order, last what ran in none; cycle_model: name and version; note: what
+    is missing and why, empty where all is there. Without a C compiler on this machine there are
+    instructions by layer only, by the emulator's timer."""
 
     layers: tuple[LayerProfile, ...]
     cycle_model: str
+    note: str = ""
 
     @property
     def instructions(self) -> int:
@@ -63,7 +68,7 @@ class Profile:
 
     @property
     def by_class(self) -> Mapping[str, int]:
-        return {name: sum(layer.by_class[name] for layer in self.layers) for name in CLASSES}
+        return {name: sum(layer.by_class.get(name, 0) for layer in self.layers) for name in CLASSES}
 
     def layer(self, name: str) -> LayerProfile:
         """MeasurementError with the names there are where there is none of that name."""
@@ -85,8 +90,11 @@ def profile(
 
     firmware: its emulated variant. Raises MeasurementError and ToolError.
     """
-    model = model_for(board.core)
-    done = count(firmware, board, model, inputs[:1], layer_names, on_progress)
+    model = model_for_board(board)
+    try:
+        done = count(firmware, board, model, inputs[:1], layer_names, on_progress)
+    except NoCompilerError as error:
+        return _by_timer(firmware, board, inputs[:1], layer_names, error)
     lines = source_map(firmware.elf)
     outside = LayerCounts(OUTSIDE_NAME, done.counts.segment(OUTSIDE), done.counts.fills_of(OUTSIDE))
     layers = []
@@ -106,6 +114,27 @@ def profile(
             )
         )
     return Profile(tuple(layers), model.title)
+
+
+def _by_timer(
+    firmware: Firmware,
+    board: Board,
+    inputs: NDArray[np.int8],
+    layer_names: Sequence[str],
+    error: NoCompilerError,
+) -> Profile:
+    found = measure(firmware, board, Target("emulator"), inputs, layer_names)
+    rows = [
+        (layer.name, layer.instructions or 0, layer.est_cycles or 0.0) for layer in found.layers
+    ]
+    instructions = (found.instructions or 0) - sum(row[1] for row in rows)
+    est_cycles = (found.est_cycles or 0.0) - sum(row[2] for row in rows)
+    layers = tuple(
+        LayerProfile(name, executed, cycles, {}, (0, 0, 0), ())
+        for name, executed, cycles in (*rows, (OUTSIDE_NAME, instructions, est_cycles))
+    )
+    note = f"{error}; {error.hint}. Until then instructions are by layer only, by a timer"
+    return Profile(layers, found.cycle_model or "", note)
 
 
 def _by_line(

@@ -26,7 +26,7 @@ def profile_picture(profile: Profile, title: str, kind: Literal["png", "svg"]) -
     axes = figure.subplots()
     begun = [0.0] * len(rows)
     for name in CLASSES:
-        counts = [layer.by_class[name] / 1000 for layer in profile.layers]
+        counts = [layer.by_class.get(name, 0) / 1000 for layer in profile.layers]
         label = name.upper() if name in ("mac", "alu") else name
         axes.barh(rows, counts, left=begun, color=_COLOURS[name], label=label)
         begun = [start + count for start, count in zip(begun, counts, strict=True)]

@@ -33,7 +33,7 @@ def profile_table(profile: Profile) -> RenderableType:
             f"{layer.instructions:,}",
             f"{layer.est_cycles:,.0f}",
             f"{100 * layer.instructions / (profile.instructions or 1):.1f}",
-            *(numbers.count(layer.by_class[name]) for name in CLASSES),
+            *(_count(layer, name) for name in CLASSES),
             _bar(layer, longest),
         )
     table.add_section()
@@ -48,7 +48,10 @@ def profile_table(profile: Profile) -> RenderableType:
     key = Text("instructions: exact, ")
     for name in CLASSES:
         key.append("█ ", _COLOURS[name]).append(f"{_title(name)}  ")
-    return Group(table, Text(), key, Text(f"cycles: estimated by {profile.cycle_model}"))
+    parts = [Text(), key, Text(f"cycles: estimated by {profile.cycle_model}")]
+    if profile.note:
+        parts.append(Text(profile.note, "bold"))
+    return Group(table, *parts)
 
 
 def layer_table(layer: LayerProfile) -> RenderableType:
@@ -75,12 +78,17 @@ def layer_table(layer: LayerProfile) -> RenderableType:
     return Group(table, Text(fills)) if any(layer.fills) else table
 
 
+def _count(layer: LayerProfile, name: str) -> str:
+    """Empty where instructions could not be told apart."""
+    return numbers.count(layer.by_class[name]) if layer.by_class else ""
+
+
 def _bar(layer: LayerProfile, longest: int) -> Text:
     """A bar as long as the layer is, its classes side by side."""
     bar = Text()
     done = drawn = 0
     for name in CLASSES:
-        done += layer.by_class[name]
+        done += layer.by_class.get(name, 0)
         until = round(_BAR * done / longest)
         bar.append("█" * (until - drawn), _COLOURS[name])
         drawn = until

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from sqtvm.firmware.boards import Board, load_board
 from sqtvm.firmware.build import Firmware, build
 from sqtvm.firmware.project import generate
 from sqtvm.frontend.graph import Conv2d, Linear
+from sqtvm.measure import counting
+from sqtvm.measure.counting import NoCompilerError
 from sqtvm.measure.emulator import Emulator, Machine
 from sqtvm.measure.measure import measure
 from sqtvm.measure.profile import profile
@@ -84,6 +87,38 @@ def test_a_hundred_samples_give_the_references_bytes(built: Built) -> None:
     assert found.cycle_model.startswith(built.board.core)
     assert 0 < found.memory.ram_stack <= built.board.stack_bytes
     assert found.memory.flash_bytes <= built.board.flash_bytes
+
+
+def test_without_a_compiler_the_emulators_timer_counts(
+    built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator = built.board.emulator.model_copy(update={"cycle_counter": "cmsdk-timer"})
+    board = built.board.model_copy(update={"emulator": emulator})
+    archive = tmp_path / "a.tar"
+    compile_network("every", every_operator(), built.network, board.tvm_target, archive)
+    firmware = build(generate(archive, board, tmp_path / "project"), "emulator")
+    arguments = (board, Target("emulator"), built.inputs[:2], built.layer_names)
+    exact = measure(firmware, *arguments)
+
+    def refuse(_: str) -> Path:
+        raise NoCompilerError("there is no C compiler", "install one")
+
+    monkeypatch.setattr(counting, "library", refuse)
+    timed = measure(firmware, *arguments)
+    assert "no C compiler" in caplog.text
+    assert (timed.outputs == exact.outputs).all()
+    assert timed.instructions == pytest.approx(exact.instructions, abs=100)
+    for layer, other in zip(timed.layers, exact.layers, strict=True):
+        # The timer is read in hooks of some dozen instructions.
+        assert layer.instructions == pytest.approx(other.instructions, abs=60)
+        assert not layer.by_class
+    assert timed.ms_source == "emulated"
+    assert timed.cycle_model is not None
+    assert "no C compiler" in timed.cycle_model
+    assert timed.ms == pytest.approx(exact.ms, rel=0.6)
+    shown = profile(firmware, board, built.inputs, built.layer_names)
+    assert shown.instructions == timed.instructions
+    assert "no C compiler" in shown.note
 
 
 def test_a_profile_adds_up_to_the_measurement(built: Built) -> None:

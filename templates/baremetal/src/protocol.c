@@ -39,6 +39,11 @@ enum refusal {
 #if defined(__arm__)
 #define MARK_INFERENCE_BEGIN() __asm volatile("mov r9, r9" ::: "memory")
 #define MARK_INFERENCE_END() __asm volatile("mov r12, r12" ::: "memory")
+#elif defined(__riscv)
+#define MARK_INFERENCE_BEGIN()                                                                    \
+    __asm volatile(".option push\n.option norvc\nmv s8, s8\n.option pop" ::: "memory")
+#define MARK_INFERENCE_END()                                                                      \
+    __asm volatile(".option push\n.option norvc\nmv s9, s9\n.option pop" ::: "memory")
 #else
 #define MARK_INFERENCE_BEGIN() ((void)0)
 #define MARK_INFERENCE_END() ((void)0)
