@@ -86,7 +86,17 @@ def _rounds_of(
         rounds.append(
             Round(number, allocation, allocation.cost, costs.source, realisation, failing, style)
         )
-        mj_per_ms = _mj_per_ms(realisation.measurement)
+        measured = realisation.measurement
+        workshop.on_progress(
+            Progress(
+                "compare",
+                f"round {number}: predicted {allocation.cost.ms:.3f} ms, "
+                f"{measured.ms_source} {measured.ms:.3f} ms; predicted "
+                f"{allocation.cost.flash_bytes:,} B of flash, linked "
+                f"{measured.memory.flash_bytes:,} B",
+            )
+        )
+        mj_per_ms = _mj_per_ms(measured)
         costs = _observe(costs, allocation.weight_bits, realisation.measurement, workshop)
     return tuple(rounds)
 

@@ -7,14 +7,18 @@ from rich.table import Table
 from rich.text import Text
 
 from sqtvm.report import numbers, view
+from sqtvm.report.rounds_table import front_table, rounds_table
 from sqtvm.report.schema import Report, VerdictPart
 
 
 def render_terminal(report: Report) -> RenderableType:
-    """Layers, accuracy, then the verdicts last, where the eye is when a command ends."""
+    """Layers, accuracy, rounds, then the verdicts last, where the eye is when a command ends."""
     parts: list[RenderableType] = [_layers(report)]
     if report.accuracy.float_ is not None:
         parts += [Text(), _accuracy(report)]
+    parts += [Text(), rounds_table(report)]
+    if len(report.front) > 1:
+        parts += [Text(), front_table(report)]
     parts += [Text(), _verdicts(report), Text(), _verdict_line(report)]
     return Group(*parts)
 
