@@ -70,7 +70,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
 for name, command in _COMMANDS.items():
     app.command(name, help=unwrapped(command), epilog=STATUS_HELP)(command)
 app.add_typer(boards.group, name="boards")
-app.add_typer(store.group, name="store", help="What was measured before and is not built again.")
+app.add_typer(store.group, name="store")
 
 
 def main() -> None:

@@ -35,6 +35,20 @@ _File: TypeAlias = Annotated[
 ]
 
 
+def store() -> None:
+    """What was measured before and is not built again.
+
+    Costs of layers and of whole firmware, from the emulator and from boards, in one file of the
+    user's cache folder.
+
+    [bold]Examples[/]
+
+    \b
+    sqtvm store list
+    sqtvm store export costs.csv
+    """
+
+
 def list_costs(
     board: _Board = None,
     store: _File = None,
@@ -157,7 +171,7 @@ def export_costs(
 
     \b
     sqtvm store export costs.csv
-    sqtvm store export --board stm32f746 | column -s, -t
+    sqtvm store export --board stm32f746 > costs.csv
     """
     with session(quiet, verbose):
         rows = CostStore(store).rows(board)
@@ -187,6 +201,7 @@ def _export(rows: Sequence[CostRow], kind: Literal["csv", "json"]) -> str:
     return text.getvalue()
 
 
+group.callback(help=unwrapped(store), epilog=STATUS_HELP)(store)
 for name, command in (
     ("list", list_costs),
     ("show", show_costs),
