@@ -43,11 +43,22 @@ def execute(
             value = x
         else:
             override = parameters.get(node.name) if parameters else None
-            value = _apply(node, [values[name] for name in node.inputs], override)
-        if node.activation is not None:
-            value = value.clamp(node.activation.minimum, node.activation.maximum)
+            value = run_node(node, [values[name] for name in node.inputs], override)
         values[node.name] = on_output(node.name, value) if on_output else value
     return values[graph.output.name]
+
+
+def run_node(
+    node: Node, inputs: list[Tensor], parameters: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
+    """What one node, which is not the input, makes of its inputs, its activation applied.
+
+    inputs: float [batch, *shape] each; parameters: (weight, bias) to use instead of its own.
+    """
+    value = _apply(node, inputs, parameters)
+    if node.activation is not None:
+        value = value.clamp(node.activation.minimum, node.activation.maximum)
+    return value
 
 
 def _apply(node: Node, inputs: list[Tensor], override: tuple[Tensor, Tensor] | None) -> Tensor:

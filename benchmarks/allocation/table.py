@@ -1,0 +1,147 @@
+"""The table and the picture of what results.jsonl holds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from statistics import mean, pstdev
+
+import matplotlib
+
+from benchmarks.allocation.cells import METHODS, Cell, Finish, Result, order
+from benchmarks.allocation.run import holds_settings
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+TABLE = Path(__file__).with_name("README.md")
+PICTURE = Path(__file__).with_name("accuracy.png")
+
+_HEAD = """# Allocation methods compared
+
+Made by `python -m benchmarks.allocation`, which goes on with what is missing whenever it is run;
+`--table` only draws what there is. Results stand in `results.jsonl`, one line a cell with all
+settings.
+
+- *Accuracy* is the integer network's on the whole test set, percent, mean over the seeds that were
+  run (with the spread, a standard deviation, where there are several). Seeds choose the
+  calibration and guiding samples and the order of training; float weights are one training.
+- *Budget* is packed weights, percent of their bytes at 8 bits. Uniform bits have few sizes: at 60
+  and 50 % they are 4 bits (50 %), at 40, 30 and 25 % they are 2 bits (25 %).
+- Every method has the same bias correction, the same adaptive rounding (512 samples without
+  labels), and the same training (400 batches of 128, learned step sizes, half distillation).
+  Equal bits are finished once for all methods.
+- *Networks run* are those the choice itself evaluated, on 1,000 training samples; seconds are wall
+  time of the choice alone, on one thread of a machine that did other things too: comparable within
+  a network only roughly. HAWQ-V2's second derivatives count in seconds alone.
+- ResNet-8, MobileNetV1-0.25 (its first layer with stride 1) and DS-CNN are on Fashion-MNIST's 28x28
+  images, LeNet on MNIST, the one-dimensional CNN on accelerometer windows of six users that
+  training never saw.
+"""
+
+
+def write(results: list[Result]) -> None:
+    """Of the results whose settings are in force."""
+    valid = [result for result in results if holds_settings(result)]
+    cells: dict[tuple[str, Finish, int, str], list[Result]] = defaultdict(list)
+    for result in valid:
+        cell = result.cell
+        cells[cell.network, cell.finish, cell.share, cell.method].append(result)
+    lines = [_HEAD, _missing(order(), valid), ""]
+    for network in dict.fromkeys(cell.network for cell in order()):
+        lines += _network(network, cells)
+    _replace(TABLE, "\n".join(lines) + "\n")
+    _draw(cells)
+
+
+def _missing(wanted: list[Cell], valid: list[Result]) -> str:
+    have = {result.cell for result in valid}
+    done = sum(cell in have for cell in wanted)
+    return (
+        f"{done:,} of {len(wanted):,} cells are measured; what stands as - below, and every seed "
+        "beyond the number given in brackets, is not."
+    )
+
+
+def _network(network: str, cells: dict[tuple[str, Finish, int, str], list[Result]]) -> list[str]:
+    rows = [key for key in cells if key[0] == network]
+    if not rows:
+        return [f"## {network}", "", "Nothing measured yet.", ""]
+    float_accuracy = cells[rows[0]][0].float_accuracy
+    lines = [f"## {network}", "", f"Float: {100 * float_accuracy:.2f} %.", ""]
+    lines.append("| finish | budget | " + " | ".join(METHODS) + " |")
+    lines.append("|---|---|" + "---|" * len(METHODS))
+    for finish in Finish:
+        for share in sorted({key[2] for key in rows if key[1] is finish}, reverse=True):
+            values = [_accuracy(cells.get((network, finish, share, name), [])) for name in METHODS]
+            lines.append(f"| {finish} | {share} % | " + " | ".join(values) + " |")
+    lines += ["", "| choice of bits | " + " | ".join(METHODS) + " |"]
+    lines.append("|---|" + "---|" * len(METHODS))
+    for label, value in (
+        ("networks run", lambda r: r.evaluations),
+        ("seconds", lambda r: r.allocate_seconds),
+    ):
+        figures = []
+        for name in METHODS:
+            found = [
+                value(result)
+                for key in rows
+                if key[1] is Finish.CORRECTED and key[3] == name
+                for result in cells[key]
+            ]
+            figures.append(f"{mean(found):.0f}" if found else "-")
+        lines.append(f"| {label}, mean over budgets | " + " | ".join(figures) + " |")
+    seconds = {
+        finish: [
+            result.finish_seconds
+            for key in rows
+            if key[1] is finish
+            for result in cells[key]
+            if not result.same_as
+        ]
+        for finish in Finish
+    }
+    took = ", ".join(f"{finish} {mean(found):.0f} s" for finish, found in seconds.items() if found)
+    return [*lines, "", f"What follows took, on average: {took}.", ""]
+
+
+def _accuracy(results: list[Result]) -> str:
+    if not results:
+        return "-"
+    values = [100 * result.accuracy for result in results]
+    spread = f" ± {pstdev(values):.2f}" if len(values) > 1 else ""
+    return f"{mean(values):.2f}{spread} ({len(values)})"
+
+
+def _draw(cells: dict[tuple[str, Finish, int, str], list[Result]]) -> None:
+    networks = list(dict.fromkeys(key[0] for key in cells))
+    if not networks:
+        return
+    figure, axes = pyplot.subplots(
+        len(networks), len(Finish), figsize=(13, 3.4 * len(networks)), squeeze=False
+    )
+    for row, network in zip(axes, networks, strict=True):
+        for axis, finish in zip(row, Finish, strict=True):
+            for name in METHODS:
+                points = sorted(
+                    (key[2], 100 * mean(result.accuracy for result in found))
+                    for key, found in cells.items()
+                    if (key[0], key[1], key[3]) == (network, finish, name)
+                )
+                if points:
+                    axis.plot(*zip(*points, strict=True), marker="o", ms=3, label=name)
+            axis.set_title(f"{network}, {finish}", fontsize=9)
+            axis.set_xlabel("weights, % of 8 bits", fontsize=8)
+            axis.set_ylabel("accuracy, %", fontsize=8)
+            axis.grid(alpha=0.3)
+    axes[0][0].legend(fontsize=7)
+    figure.tight_layout()
+    temporary = PICTURE.with_suffix(".tmp.png")
+    figure.savefig(temporary, dpi=90)
+    temporary.replace(PICTURE)
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
