@@ -29,7 +29,7 @@ def host_firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *("-O1", "-g", "-D_POSIX_C_SOURCE=200809L"),
         *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
         *(f"-I{source}", f"-I{PROTOCOL}"),
-        *(PROTOCOL / "protocol.c", source / "main.c"),
+        *(PROTOCOL / "protocol.c", PROTOCOL / "frame.c", source / "main.c"),
         *("-o", program),
     )
     return program
@@ -50,7 +50,7 @@ def emulated_firmware(
         *(f"-mcpu={core}", "-mthumb", "-O2", "-g", "-nostartfiles"),
         *WARNINGS,
         *(f"-I{source}", f"-I{PROTOCOL}"),
-        *(PROTOCOL / "protocol.c", source / "main.c"),
+        *(PROTOCOL / "protocol.c", PROTOCOL / "frame.c", source / "main.c"),
         *("-T", source / "link.ld", "-o", elf),
     )
     return {"cortex-m4": "mps2-an386", "cortex-m7": "mps2-an500"}[core], elf
