@@ -69,6 +69,33 @@ def linear(seed: int, bits: int, features: int, out: int) -> Case:
     return layer, [inputs[0].reshape(-1)], quantizations
 
 
+def depthwise_cases(seed: int, bits: int) -> list[Case]:
+    """Each kernel and stride by: odd and even extents, one strip and several, channels that are
+    and are not whole fours, paddings that differ, outputs that are one row or one column."""
+    one, two, end = (1, 1, 1, 1), (2, 2, 2, 2), (0, 0, 1, 1)
+    drawn: list[tuple[tuple[int, int, int], int, int, tuple[int, int, int, int], n.OutputRange]] = [
+        ((7, 9, 8), 3, 1, one, _FULL),
+        ((6, 6, 4), 3, 1, one, _RELU6),
+        ((3, 3, 8), 3, 1, one, _FULL),
+        ((15, 5, 4), 3, 1, one, _FULL),
+        ((14, 3, 6), 3, 1, (2, 0, 2, 1), _FULL),
+        ((3, 3, 4), 3, 1, (0, 0, 0, 0), _FULL),
+        ((1, 4, 5), 3, 1, one, _RELU6),
+        ((8, 7, 8), 3, 2, end, _RELU6),
+        ((6, 6, 5), 3, 2, one, _FULL),
+        ((6, 6, 4), 3, 2, one, _FULL),
+        ((17, 8, 3), 3, 2, one, _FULL),
+        ((7, 7, 4), 5, 1, two, _FULL),
+        ((13, 6, 6), 5, 1, (1, 2, 2, 0), _RELU6),
+        ((12, 9, 5), 5, 2, two, _FULL),
+        ((5, 6, 2), 5, 2, (2, 1, 1, 2), _RELU6),
+    ]
+    return [
+        convolution(seed, bits, size, size[-1], (kernel, kernel), stride, padding, size[-1], clip)
+        for size, kernel, stride, padding, clip in drawn
+    ]
+
+
 def fixed_cases() -> list[Case]:
     """Every bits by: first layers, odd sizes, every loop's remainder, strides, groups."""
     same = (1, 1, 1, 1)
@@ -83,10 +110,7 @@ def fixed_cases() -> list[Case]:
             convolution(seed, bits, (4, 3, 64), 64, (1, 1)),
             convolution(seed, bits, (7, 6, 6), 5, (4, 10), 2, (1, 4, 2, 5)),
             convolution(seed, bits, (5, 4, 12), 18, (3, 3), 1, same, groups=3),
-            convolution(seed, bits, (7, 9, 8), 8, (3, 3), 1, same, groups=8),
-            convolution(seed, bits, (8, 7, 8), 8, (3, 3), 2, (0, 0, 1, 1), groups=8, clip=_RELU6),
-            convolution(seed, bits, (6, 6, 5), 5, (3, 3), 2, same, groups=5),
-            convolution(seed, bits, (7, 7, 4), 4, (5, 5), 1, (2, 2, 2, 2), groups=4),
+            *depthwise_cases(seed, bits),
             linear(seed, bits, 64, 10),
             linear(seed, bits, 37, 3),
             linear(seed, bits, 160, 20),

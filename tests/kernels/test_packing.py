@@ -82,7 +82,7 @@ def test_taps(seed: int, channels: int, taps: int, bits: int) -> None:
             bit = tap * bits
             byte = int(packed[channel * stride + bit // 8])
             value = (byte >> (bit % 8)) & ((1 << bits) - 1)
-            stored = value - 256 * (value > 127) if bits == 8 else value - (1 << (bits - 1))
+            stored = value - (1 << bits if value >> (bits - 1) else 0)
             assert stored == weight[channel, tap]
 
 

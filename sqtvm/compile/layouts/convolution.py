@@ -1,4 +1,4 @@
-"""Convolutions, depthwise ones and fully connected layers as kernel calls."""
+"""Convolutions and fully connected layers as kernel calls."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 import numpy as np
 
 from sqtvm.compile.kernel_call import KernelCall, KernelStyle
+from sqtvm.compile.layouts.depthwise import depthwise_call
 from sqtvm.compile.layouts.packing import (
     pack_channel_pairs,
     pack_feature_fours,
-    pack_taps,
     padded_quads,
 )
-from sqtvm.compile.layouts.parameters import clips, weighted_parameters
+from sqtvm.compile.layouts.parameters import requantization, weighted_parameters
 from sqtvm.compile.layouts.source import Field, Structure, definition
 from sqtvm.quantize.network import (
     Int8Array,
@@ -32,7 +32,7 @@ def conv2d_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle
     assert isinstance(op, IntegerConv2d)
     in_channels = network.shape_of(layer.inputs[0])[-1]
     if op.groups > 1 and op.groups == in_channels == layer.shape[-1]:
-        return _depthwise_call(layer, network, style)
+        return depthwise_call(layer, network, style)
     return _grouped_call(layer, network, style)
 
 
@@ -70,7 +70,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
     even_channels = group_channels + group_channels % 2
     structures = [
         Structure("sqtvm_conv2d_shape", "shape", shape),
-        _requantization(op),
+        requantization(op),
     ]
     if op.groups == 1:
         body = ["  sqtvm_conv2d(x0, c0, c1, y, scratch, &shape, requantization);"]
@@ -146,51 +146,6 @@ def _grouped_parameters(
     return np.concatenate([heads, pairs], axis=1).reshape(-1)
 
 
-def _depthwise_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
-    op = layer.op
-    assert isinstance(op, IntegerConv2d)
-    in_height, in_width, channels = network.shape_of(layer.inputs[0])
-    out_height, out_width, _ = layer.shape
-    _, kernel_height, kernel_width, _ = op.weight.shape
-    read_height = (out_height - 1) * op.stride[0] + kernel_height
-    # The 3x3 kernel reads four values from an even column, for two outputs at stride 1.
-    read_width = (out_width - 1) * op.stride[1] + max(kernel_width, 4) + out_width % 2
-    plane_height = max(op.padding[0] + in_height, read_height)
-    plane_width = max(op.padding[1] + in_width, read_width)
-    plane_width += plane_width % 2
-    shape: tuple[Field, ...] = (
-        ("in_height", in_height),
-        ("in_width", in_width),
-        ("channels", channels),
-        ("out_height", out_height),
-        ("out_width", out_width),
-        ("kernel_height", kernel_height),
-        ("kernel_width", kernel_width),
-        ("stride_height", op.stride[0]),
-        ("stride_width", op.stride[1]),
-        ("pad_top", op.padding[0]),
-        ("pad_left", op.padding[1]),
-        ("plane_height", plane_height),
-        ("plane_width", plane_width),
-        ("weight_bits", op.weight_bits),
-    )
-    taps = kernel_height * kernel_width
-    return definition(
-        "depthwise",
-        [Structure("sqtvm_depthwise_shape", "shape", shape), _requantization(op)],
-        ["  sqtvm_depthwise(x0, c0, c1, y, scratch, shape, requantization);"],
-        style,
-        headers=("sqtvm/depthwise.h",),
-        inputs=1,
-        constants=(
-            pack_taps(op.weight.reshape(channels, taps), op.weight_bits),
-            weighted_parameters(layer, network.quantization_of(layer.inputs[0]), 1),
-        ),
-        scratch_bytes=2 * (plane_height * plane_width + taps),
-        weight_bits=op.weight_bits,
-    )
-
-
 def linear_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
     """A fully connected layer."""
     op = layer.op
@@ -206,7 +161,7 @@ def linear_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle
     )
     return definition(
         "linear",
-        [Structure("sqtvm_linear_shape", "shape", shape), _requantization(op)],
+        [Structure("sqtvm_linear_shape", "shape", shape), requantization(op)],
         ["  sqtvm_linear(x0, c0, c1, y, scratch, shape, requantization);"],
         style,
         headers=("sqtvm/linear.h",),
@@ -227,8 +182,3 @@ def _feature_parameters(
     words = weighted_parameters(layer, network.quantization_of(layer.inputs[0]), 4)
     fours = words[4:].reshape(-1, 4, 2).transpose(0, 2, 1)
     return np.concatenate([words[:4], fours.reshape(-1)])
-
-
-def _requantization(op: IntegerConv2d | IntegerLinear) -> Structure:
-    fields = (("left_shift", op.left_shift), ("clips", int(clips(op.clip))))
-    return Structure("sqtvm_requantization", "requantization", fields)

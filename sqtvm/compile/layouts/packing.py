@@ -52,7 +52,7 @@ def pack_taps(weight: Int8Array, weight_bits: int) -> NDArray[np.uint8]:
     per_byte = 8 // weight_bits
     channels, taps = weight.shape
     stored = np.zeros((channels, -(-taps // per_byte) * per_byte), np.uint8)
-    stored[:, :taps] = weight.astype(np.int16) + (1 << (weight_bits - 1))
+    stored[:, :taps] = weight.view(np.uint8) & ((1 << weight_bits) - 1)
     shifts = np.arange(per_byte) * weight_bits
     lanes = stored.reshape(channels, -1, per_byte).astype(np.uint16) << shifts
     return _bytes(lanes.sum(axis=2).astype(np.uint8))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sqtvm.compile.layouts.source import Structure
 from sqtvm.quantize.network import (
     Int32Array,
     IntegerConv2d,
@@ -47,3 +48,9 @@ def weighted_parameters(
     # arithmetic and the hardware's do.
     wrapped: Int32Array = words.astype(np.int64).astype(np.uint32).view(np.int32)
     return wrapped
+
+
+def requantization(op: IntegerConv2d | IntegerLinear) -> Structure:
+    """How the layer's accumulators become int8, as a constant of its call."""
+    fields = (("left_shift", op.left_shift), ("clips", int(clips(op.clip))))
+    return Structure("sqtvm_requantization", "requantization", fields)
