@@ -22,7 +22,11 @@ OnOutput: TypeAlias = Callable[[str], None]
 _OWN = Harness()
 _OVERFLOW = re.compile(r"region `(?P<region>\w+)' overflowed by (?P<bytes>\d+) bytes?")
 _ERROR = re.compile(r"\berror\b|undefined reference|: warning:", re.IGNORECASE)
-_PACKAGES = {"cmake": "cmake", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi"}
+# By the compiler's prefix in the board file.
+_COMPILERS = {
+    "arm-none-eabi-": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "riscv64-unknown-elf-": "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
+}
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,9 @@ def _commands(
             )
         board = project.board.zephyr_board
         return [zephyr.build_command(project.path, board, folder, harness.definitions())]
-    for program, packages in _PACKAGES.items():
+    prefix = project.board.compiler.prefix
+    compiler = f"{prefix}gcc"
+    for program, packages in {"cmake": "cmake", compiler: _COMPILERS.get(prefix, compiler)}.items():
         if shutil.which(program) is None:
             raise ToolError(f"{program} is not installed", f"apt-get install {packages}")
     generator = "Ninja" if shutil.which("ninja") else "Unix Makefiles"

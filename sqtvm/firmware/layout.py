@@ -44,10 +44,15 @@ def _take(free: dict[str, int], candidates: Sequence[str], wanted: int) -> str:
 
 
 def emulated_memory(board: Board) -> tuple[Region, ...]:
-    """The board's memories by name and size, one after the other at the emulator's addresses."""
-    following = {"flash": board.emulator.flash.origin, "ram": board.emulator.ram.origin}
+    """The board's memories by name and size, one after the other at the emulator's addresses;
+    unchanged where the emulated machine is the board itself."""
+    emulator = board.emulator
+    if emulator.flash is None or emulator.ram is None:
+        return board.memory
+    following = {"flash": emulator.flash.origin, "ram": emulator.ram.origin}
     regions = []
     for region in board.memory:
-        regions.append(region.model_copy(update={"origin": following[region.kind]}))
-        following[region.kind] += region.size
+        if region.kind in following:
+            regions.append(region.model_copy(update={"origin": following[region.kind]}))
+            following[region.kind] += region.size
     return tuple(regions)

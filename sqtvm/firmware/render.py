@@ -1,9 +1,10 @@
 """The files of a template, for one board and one network.
 
-A file ``NAME.j2`` is rendered, every other one copied. Of the drivers, ``KIND_*.c`` in src, only
-those of the board and of its emulator come along; what lies in ``variant/`` is rendered twice,
-into ``variants/board`` and ``variants/emulator``. A template's ``shared.txt`` names files of the
-baremetal template that it takes as well.
+A file ``NAME.j2`` is rendered, every other one copied. Of the drivers, ``KIND_*`` in src, only
+those of the board and of its emulator come along, and of the files named for an architecture only
+those of the board's; what lies in ``variant/`` is rendered twice, into ``variants/board`` and
+``variants/emulator``. A template's ``shared.txt`` names files of the baremetal template that it
+takes as well.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 import sqtvm
 from sqtvm.errors import SqtvmError
 from sqtvm.firmware.archive import NetworkArchive
-from sqtvm.firmware.boards import Board, Clock
+from sqtvm.firmware.board_tables import Clock, Uart
+from sqtvm.firmware.boards import Board
 from sqtvm.firmware.c_literal import comment_text, float_literal, string_literal
 from sqtvm.firmware.flash import command_lines
 from sqtvm.firmware.layout import emulated_memory, place
 from sqtvm.firmware.resources import templates_directory
+from sqtvm.firmware.stm32 import FAMILIES
 
-_DRIVER = re.compile(r"(clock|cycles|uart)_\w+\.c")
-# Helpers of the STM32 drivers.
-_FAMILY_HEADER = re.compile(r"stm32_\w+\.h")
+_DRIVER = re.compile(r"(boot|clock|cycles|uart)_\w+\.[cS]")
+_ARCHITECTURE = re.compile(r"(?:\w+_)?(cortex_m|riscv)\.[chS]")
+# Helpers of the drivers of one vendor's chips.
+_FAMILY_HEADER = re.compile(r"(stm32|rp2)_\w+\.h")
 # For TVM's own tools, which look for it in the template and not in a project.
 _SKIPPED = "microtvm_api_server.py"
 _SHARED = "shared.txt"
@@ -49,7 +53,7 @@ def render(platform: str, board: Board, network: NetworkArchive, root: Path) -> 
     values = _values(board, network)
     variants = _variants(board)
     for source, relative in _sources(template):
-        if not _belongs(relative, values["drivers"]):
+        if not _belongs(relative, values["drivers"], board.architecture):
             continue
         if relative.parts[0] == "variant":
             for variant, own in variants.items():
@@ -78,15 +82,17 @@ def _sharing() -> Path:
     return templates_directory() / "baremetal"
 
 
-def _belongs(relative: PurePosixPath, drivers: Mapping[str, list[str]]) -> bool:
+def _belongs(relative: PurePosixPath, drivers: Mapping[str, list[str]], architecture: str) -> bool:
     if relative.name in (_SKIPPED, _SHARED) or "__pycache__" in relative.parts:
         return False
     chosen = {PurePosixPath(driver).name for names in drivers.values() for driver in names}
     if _DRIVER.fullmatch(relative.name):
         return relative.name in chosen
-    if _FAMILY_HEADER.fullmatch(relative.name):
-        return any("stm32" in name for name in chosen)
-    return True
+    named = _ARCHITECTURE.fullmatch(relative.name)
+    if named is not None:
+        return named[1] == architecture
+    family = _FAMILY_HEADER.fullmatch(relative.name)
+    return family is None or any(f"_{family[1]}" in name for name in chosen)
 
 
 def _write(
@@ -115,11 +121,14 @@ def _values(board: Board, network: NetworkArchive) -> dict[str, Any]:
         "placement": board.placement,
         "stack_bytes": board.stack_bytes,
         "caches": board.caches,
-        "core_flags": _core_flags(board),
+        "architecture": board.architecture,
+        "core_flags": board.compiler.flags,
         "toolchain": board.compiler.prefix.rstrip("-"),
         "drivers": {
-            "board": _drivers(board, board.clock.kind, board.uart.kind),
-            "emulator": _drivers(board, "fixed", board.emulator.uart.kind),
+            "board": _drivers(board.clock.kind, board.cycle_counter, board.uart.kind, board.boot),
+            "emulator": _drivers(
+                "fixed", board.emulator.cycle_counter, _emulated_uart(board).kind, "vectors"
+            ),
         },
         "flash_commands": command_lines(board, PurePosixPath("build/board/firmware.elf")),
         "sha256": network.sha256,
@@ -140,27 +149,34 @@ def _variants(board: Board) -> Mapping[str, Mapping[str, Any]]:
             "clock_hz": board.clock_hz,
             "uart": board.uart,
             "timestamp": board.timestamp,
+            "stm32": FAMILIES.get(board.clock.kind),
+            "boot": board.boot,
+            # SysTick's interrupt keeps the count of cycles from wrapping unseen.
+            "ticks": board.architecture == "cortex_m",
         },
         "emulator": {
             "machine": board.emulator.machine,
             "regions": emulated_memory(board),
             "clock": Clock(kind="fixed"),
             "clock_hz": board.emulator.clock_hz,
-            "uart": board.emulator.uart,
+            "uart": _emulated_uart(board),
             "timestamp": None,
+            "stm32": None,
+            "boot": "vectors",
+            # An interrupt would add to the instructions that are counted.
+            "ticks": False,
         },
     }
 
 
-def _drivers(board: Board, clock: str, uart: str) -> list[str]:
-    uart_file = f"uart_{uart.replace('-', '_')}.c"
-    return [f"src/clock_{clock}.c", f"src/cycles_{board.cycle_counter}.c", f"src/{uart_file}"]
+def _emulated_uart(board: Board) -> Uart:
+    return board.uart if board.emulator.uart is None else board.emulator.uart
 
 
-def _core_flags(board: Board) -> list[str]:
-    compiler = board.compiler
-    flags = [f"-mcpu={compiler.mcpu}", "-mthumb", f"-mfloat-abi={compiler.float_abi}"]
-    return flags if compiler.fpu is None else [*flags, f"-mfpu={compiler.fpu}"]
+def _drivers(clock: str, cycle_counter: str, uart: str, boot: str) -> list[str]:
+    kinds = {"clock": clock, "cycles": cycle_counter, "uart": uart}
+    files = [f"src/{what}_{kind.replace('-', '_')}.c" for what, kind in kinds.items()]
+    return files if boot == "vectors" else [*files, f"src/boot_{boot}.S"]
 
 
 def _environment(template: Path) -> Environment:

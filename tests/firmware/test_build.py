@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import struct
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from elftools.elf.elffile import ELFFile
 from sqtvm.errors import ToolError
 from sqtvm.firmware.boards import Board, board_names, load_board
 from sqtvm.firmware.build import Variant, build
+from sqtvm.firmware.layout import emulated_memory
 from sqtvm.firmware.memory_use import memory_use
 from sqtvm.firmware.project import generate
 from tests.firmware.conftest import Builder
@@ -47,18 +50,22 @@ def test_sections_lie_in_the_memories_that_they_belong_to(
     name: str, variant: Variant, builder: Builder
 ) -> None:
     board = load_board(name)
-    flash = board.region("flash").origin if variant == "board" else board.emulator.flash.origin
-    ram = board.emulator.ram.origin if variant == "emulator" else 0x2000_0000
+    memory = board.memory if variant == "board" else emulated_memory(board)
+    region = {region.name: region for region in memory}
     with builder.firmware(name, variant).elf.open("rb") as file:
         image = ELFFile(file)
         address = {section.name: section["sh_addr"] for section in image.iter_sections()}
-        assert image["e_entry"] & ~1 >= flash
-    assert address[".vectors"] == flash
-    for section in (".text", ".weights", ".rodata"):
-        assert flash < address[section] < flash + board.flash_bytes
-    assert address[".stack"] == ram
-    for section in (".workspace", ".bss"):
-        assert ram < address[section] < ram + board.ram_bytes
+        code = region[board.placement.code]
+        assert code.origin <= image["e_entry"] < code.end
+    boots_first = variant == "board" and board.boot == "rp2040"
+    vectors = region[board.placement.vectors].origin
+    assert address[".vectors"] == vectors + (256 if boots_first else 0)
+    for section, place in ((".text", "code"), (".rodata", "code"), (".weights", "weights")):
+        wanted = region[getattr(board.placement, place)]
+        assert wanted.origin <= address[section] < wanted.end
+    for section in ("stack", "workspace", "data"):
+        wanted = region[getattr(board.placement, section)[0]]
+        assert wanted.origin <= address[f".{section}".replace("data", "bss")] < wanted.end
 
 
 def test_what_the_image_takes(builder: Builder) -> None:
@@ -149,3 +156,34 @@ def test_a_missing_compiler_is_told_with_its_package(
     with pytest.raises(ToolError, match="arm-none-eabi-gcc is not installed") as caught:
         build(builder.project("mps2-an386"), "board")
     assert "gcc-arm-none-eabi" in caught.value.hint
+
+
+def test_what_the_rp2040s_boot_loader_checks(builder: Builder, tmp_path: Path) -> None:
+    """The CRC-32 at the end of the flash's first 256 bytes; the reflected one of zlib is the same
+    polynomial, with the bits of every byte and of the result turned round."""
+    first = loaded(builder.firmware("rp2040", "board").elf, 0x1000_0000, 256, tmp_path)
+    turned = bytes(int(f"{byte:08b}"[::-1], 2) for byte in first[:252])
+    crc = int(f"{zlib.crc32(turned) ^ 0xFFFFFFFF:032b}"[::-1], 2)
+    assert int.from_bytes(first[252:], "little") == crc
+
+
+def test_what_the_rp2350s_boot_loader_looks_for(builder: Builder, tmp_path: Path) -> None:
+    head = loaded(builder.firmware("rp2350", "board").elf, 0x1000_0000, 4096, tmp_path)
+    begin = head.index((0xFFFFDED3).to_bytes(4, "little"))
+    words = struct.unpack("<5I", head[begin : begin + 20])
+    # An executable, secure, for the Arm cores of the RP2350; the only item; its own successor.
+    assert begin % 4 == 0
+    assert words[1:] == (0x10210142, 0x000001FF, 0, 0xAB123579)
+
+
+def loaded(elf: Path, address: int, count: int, tmp_path: Path) -> bytes:
+    """Bytes of the image as they lie in flash."""
+    flat = tmp_path / "image.bin"
+    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", str(elf), str(flat)], check=True)
+    with elf.open("rb") as file:
+        lowest = min(
+            segment["p_paddr"]
+            for segment in ELFFile(file).iter_segments("PT_LOAD")
+            if segment["p_filesz"]
+        )
+    return flat.read_bytes()[address - lowest :][:count]

@@ -28,6 +28,7 @@ def test_a_project_has_only_its_own_drivers(builder: Builder) -> None:
         "clock_stm32f7.c",
         "stm32_gpio.h",
         "stm32_rcc.h",
+        "stm32_wait.h",
         "uart_cmsdk.c",
         "uart_stm32_usart_v2.c",
     }

@@ -19,8 +19,11 @@ void uart_drain(void);
 /* cycles_KIND.c */
 void cycles_init(void);
 uint64_t cycles_now(void);
+/* The handler of SysTick's interrupt, where BOARD_TICKS is 1. */
+void cycles_tick(void);
 
-/* cortex_m.c */
+/* core_ARCHITECTURE.c */
+void core_protect_memory(void);
 void core_enable_caches(void);
 __attribute__((noreturn)) void core_reset(void);
 

@@ -5,6 +5,7 @@
 
 void platform_init(void)
 {
+    core_protect_memory();
     clock_init();
     core_enable_caches();
     cycles_init();

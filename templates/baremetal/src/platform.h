@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Clock tree, caches, cycle counter, UART. Call it first. */
+/* Memory protection, clock tree, caches, cycle counter, UART. Call it first. */
 void platform_init(void);
 
 /* Does not wait; 1 if a byte was read, 0 if there was none. */
@@ -15,8 +15,7 @@ int platform_uart_read_byte(uint8_t *byte);
 /* Returns when the UART has taken every byte. */
 void platform_uart_write(const uint8_t *data, size_t length);
 
-/* The core's cycles since platform_init. It has to be called at least once in 2^32 cycles (20 s
-   at 216 MHz), because the hardware counts 32 bits. */
+/* The core's cycles since platform_init; 64 bits, so they do not wrap. */
 uint64_t platform_cycles(void);
 
 /* Of the core, Hz. */

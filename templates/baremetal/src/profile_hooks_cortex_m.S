@@ -12,7 +12,9 @@
 sqtvm_layer_begin:
     push {r4, lr}
     bl profile_begin
-    pop {r4, lr}
+    pop {r4}
+    pop {r3}                        /* Armv6-M cannot pop into lr */
+    mov lr, r3
     mov r10, r10
     bx lr
     .size sqtvm_layer_begin, . - sqtvm_layer_begin

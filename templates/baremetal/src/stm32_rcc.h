@@ -3,8 +3,7 @@
 #ifndef STM32_RCC_H
 #define STM32_RCC_H
 
-#include "board.h"
-#include "registers.h"
+#include "stm32_wait.h"
 
 #define RCC_CR REGISTER(0x40023800u)
 #define RCC_PLLCFGR REGISTER(0x40023804u)
@@ -13,11 +12,6 @@
 
 #define RCC_CR_HSION (1u << 0)
 #define RCC_CR_HSIRDY (1u << 1)
-#define RCC_CR_HSEON (1u << 16)
-#define RCC_CR_HSERDY (1u << 17)
-#define RCC_CR_HSEBYP (1u << 18)
-#define RCC_CR_PLLON (1u << 24)
-#define RCC_CR_PLLRDY (1u << 25)
 #define RCC_PLLCFGR_PLLM 0x3Fu
 #define RCC_PLLCFGR_PLLN (0x1FFu << 6)
 #define RCC_PLLCFGR_PLLP (3u << 16)
@@ -33,14 +27,6 @@
 #define RCC_APB1ENR_PWREN (1u << 28)
 
 #define HSI_HZ 16000000u
-/* Some 40 ms at 16 MHz; a crystal starts within a few. */
-#define HSE_TURNS 100000u
-
-static inline void wait_for(volatile uint32_t *target, uint32_t bits)
-{
-    while ((*target & bits) != bits) {
-    }
-}
 
 static inline void rcc_enable_power_control(void)
 {
@@ -55,25 +41,11 @@ static inline void rcc_wait_for_hsi(void)
     wait_for(&RCC_CR, RCC_CR_HSIRDY);
 }
 
-static inline uint32_t rcc_start_hse(void)
-{
-    if (BOARD_HSE_BYPASS) {
-        set_bits(&RCC_CR, RCC_CR_HSEBYP);
-    }
-    set_bits(&RCC_CR, RCC_CR_HSEON);
-    for (uint32_t turn = 0; turn < HSE_TURNS; turn++) {
-        if ((RCC_CR & RCC_CR_HSERDY) != 0u) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* From the crystal, or where it does not start from the internal oscillator, whose 1 % is good
    enough for a serial line. */
 static inline void rcc_start_pll(void)
 {
-    const uint32_t hse = rcc_start_hse();
+    const uint32_t hse = rcc_start_hse(&RCC_CR);
     const uint32_t m = (hse ? BOARD_HSE_HZ : HSI_HZ) / BOARD_VCO_INPUT_HZ;
     const uint32_t n = BOARD_VCO_HZ / BOARD_VCO_INPUT_HZ;
     const uint32_t p = BOARD_PLL_DIVIDER / 2u - 1u;

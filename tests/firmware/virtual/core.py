@@ -36,7 +36,7 @@ _STACKED = (
     arm_const.UC_ARM_REG_PC,
     arm_const.UC_ARM_REG_XPSR,
 )
-_HARD_FAULT = 3
+_HARD_FAULT, _SYSTICK = 3, 15
 _EXC_RETURN = 0xFFFFFFF9
 _UNDEFINSTR, _PRECISERR, _BFARVALID, _FORCED = 1 << 16, 1 << 9, 1 << 15, 1 << 30
 
@@ -70,6 +70,8 @@ class Core:
         self._bad_address: int | None = None
         self._broken: HardwareRuleError | None = None
         self.resets = 0
+        self.ticks = 0
+        self._in_handler = False
         self._unicorn = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
         self._unicorn.ctl_set_cpu_model(model)
         self._map_memories(memories)
@@ -91,10 +93,15 @@ class Core:
         while not self._pause_wanted:
             if self._reset_requested:
                 self._reset()
+            if not self._in_handler and self.system.tick_is_due():
+                self._enter(_SYSTICK)
             try:
                 self._unicorn.emu_start(self._pc() | 1, _EVERYWHERE)
             except UcError as error:
-                self._enter_fault(error)
+                if self._pc() >= _EXC_RETURN & ~15:
+                    self._return()
+                else:
+                    self._enter_fault(error)
             if self._broken is not None:
                 raise self._broken
 
@@ -120,16 +127,12 @@ class Core:
         stack, entry = struct.unpack("<II", self.read_memory(self._boot_address, 8))
         if not entry & 1:
             raise HardwareRuleError("the reset vector is no Thumb address")
+        self._in_handler = False
         self._unicorn.reg_write(arm_const.UC_ARM_REG_SP, stack)
         self._unicorn.reg_write(arm_const.UC_ARM_REG_PC, entry)
 
     def _enter_fault(self, error: UcError) -> None:
         """As the core does where an instruction is undefined or a bus answers with an error."""
-        registers = [int(self._unicorn.reg_read(number)) for number in _STACKED]
-        stack = int(self._unicorn.reg_read(arm_const.UC_ARM_REG_SP)) - 4 * len(registers)
-        # Where the stack is in no memory the core enters the handler all the same.
-        with contextlib.suppress(UcError):
-            self._unicorn.mem_write(stack, struct.pack("<8I", *registers))
         known = self.system.registers
         if error.errno == UC_ERR_INSN_INVALID:
             known[scs.CFSR] |= _UNDEFINSTR
@@ -137,12 +140,31 @@ class Core:
             known[scs.CFSR] |= _PRECISERR | _BFARVALID
             known[scs.BFAR] = self._bad_address or 0
         known[scs.HFSR] |= _FORCED
-        known[scs.ICSR] |= _HARD_FAULT
+        self._enter(_HARD_FAULT)
+
+    def _enter(self, exception: int) -> None:
+        registers = [int(self._unicorn.reg_read(number)) for number in _STACKED]
+        stack = int(self._unicorn.reg_read(arm_const.UC_ARM_REG_SP)) - 4 * len(registers)
+        # Where the stack is in no memory the core enters the handler all the same.
+        with contextlib.suppress(UcError):
+            self._unicorn.mem_write(stack, struct.pack("<8I", *registers))
+        self._in_handler = True
+        self.system.registers[scs.ICSR] = exception
         vectors = self.system.registers[scs.VTOR]
-        (handler,) = struct.unpack("<I", self.read_memory(vectors + 4 * _HARD_FAULT, 4))
+        (handler,) = struct.unpack("<I", self.read_memory(vectors + 4 * exception, 4))
         self._unicorn.reg_write(arm_const.UC_ARM_REG_SP, stack)
         self._unicorn.reg_write(arm_const.UC_ARM_REG_LR, _EXC_RETURN)
         self._unicorn.reg_write(arm_const.UC_ARM_REG_PC, handler)
+
+    def _return(self) -> None:
+        """To what the exception interrupted."""
+        stack = int(self._unicorn.reg_read(arm_const.UC_ARM_REG_SP))
+        values = struct.unpack("<8I", self.read_memory(stack, 32))
+        for number, value in zip(_STACKED, values, strict=True):
+            self._unicorn.reg_write(number, value)
+        self._unicorn.reg_write(arm_const.UC_ARM_REG_SP, stack + 32)
+        self._in_handler = False
+        self.ticks += 1
 
     def _map_memories(self, memories: Sequence[Memory]) -> None:
         noise = random.Random(0)
@@ -208,7 +230,8 @@ class Core:
     def _count(self, _unicorn: Uc, _address: int, size: int, _data: object) -> None:
         # One cycle for every half-word of code: time has to pass, its exact pace matters to none.
         self.time.cycles += size // 2
-        if self._pause_wanted or self._reset_requested:
+        tick = not self._in_handler and self.system.tick_is_pending()
+        if self._pause_wanted or self._reset_requested or tick:
             self._unicorn.emu_stop()
 
     def _remember_address(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tests.firmware.virtual.bus import Peripheral, Time
 
 DWT_CTRL, DWT_CYCCNT, DWT_LAR = 0x1000, 0x1004, 0x1FB0
+SYST_CSR, SYST_RVR, SYST_CVR = 0xE010, 0xE014, 0xE018
 ICSR, VTOR, AIRCR, CCR = 0xED04, 0xED08, 0xED0C, 0xED14
 CFSR, HFSR, MMFAR, BFAR = 0xED28, 0xED2C, 0xED34, 0xED38
 CCSIDR, CSSELR, CPACR, DEMCR = 0xED80, 0xED84, 0xED88, 0xEDFC
@@ -27,6 +28,7 @@ class SystemControl(Peripheral):
     reset_values = dict.fromkeys(
         (
             *(DWT_CTRL, DWT_CYCCNT, DWT_LAR),
+            *(SYST_CSR, SYST_RVR, SYST_CVR),
             *(ICSR, VTOR, AIRCR, CCR, CFSR, HFSR, MMFAR, BFAR),
             *(CCSIDR, CSSELR, CPACR, DEMCR),
             *(MPU_TYPE, MPU_CTRL, MPU_RNR, MPU_RBAR, MPU_RASR),
@@ -47,6 +49,7 @@ class SystemControl(Peripheral):
         # The trace unit of the Cortex-M7 is locked, that of the Cortex-M4 is not.
         self._unlocked = not self._cached
         self._count_from: int | None = None
+        self._next_tick: int | None = None
         self._instructions_invalidated = False
         self._invalidated: set[tuple[int, int]] = set()
         self.mpu_regions: dict[int, tuple[int, int]] = {}
@@ -75,6 +78,9 @@ class SystemControl(Peripheral):
         elif offset == DCISW:
             way_shift = 32 - (WAYS - 1).bit_length()
             self._invalidated.add((value >> way_shift, (value & 0x1FFF) >> 5))
+        elif offset == SYST_CSR:
+            self.require(value in (0, 7), "SysTick is neither off nor on with its interrupt")
+            self._next_tick = self._time.cycles + self.registers[SYST_RVR] + 1 if value else None
         elif offset == CCR:
             self._enable_caches(value)
         elif offset == MPU_RASR:
@@ -82,6 +88,16 @@ class SystemControl(Peripheral):
             number = base & 15 if base & 16 else self.registers[MPU_RNR]
             self.mpu_regions[number] = (base & ~31, value)
         super().write(offset, value)
+
+    def tick_is_pending(self) -> bool:
+        return self._next_tick is not None and self._time.cycles >= self._next_tick
+
+    def tick_is_due(self) -> bool:
+        """Once for every time that SysTick reaches 0."""
+        due = self.tick_is_pending()
+        if due:
+            self._next_tick = self._time.cycles + self.registers[SYST_RVR] + 1
+        return due
 
     def _write_trace(self, offset: int, value: int) -> None:
         self.require(bool(self.registers[DEMCR] & TRCENA), "the trace unit is used without TRCENA")
