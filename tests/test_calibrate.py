@@ -124,7 +124,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Board, Any]]:
     """A board, and what writes an image to it. Its counter runs at a fixed number of ticks for
     every instruction: 64 ns at 25 MHz."""
     emulator = BOARD.emulator.model_copy(update={"cycle_counter": "cmsdk-timer"})
-    board = BOARD.model_copy(update={"emulator": emulator})
+    board = BOARD.model_copy(update={"emulator": emulator, "clock_hz": emulator.clock_hz})
     address: list[str] = []
 
     def build_both(project: Any, variant: str, *rest: object) -> Firmware:

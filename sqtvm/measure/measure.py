@@ -164,6 +164,12 @@ def _measured(
             f"the cycle counter of the target at {target} stands still",
             "an emulator has none; on a board, check that it runs the board's own firmware",
         )
+    if done.identity.clock_hz != board.clock_hz:
+        raise MeasurementError(
+            f"the target at {target} counts cycles of {done.identity.clock_hz / 1e6:g} MHz, "
+            f"{board.name} runs at {board.clock_hz / 1e6:g} MHz: it is no such board",
+            "an emulator's counter measures nothing; on a board, flash the board's own firmware",
+        )
     return Measurement(
         target=str(target),
         layers=measured_layers(done.profiles, layer_names, done.identity.clock_hz),

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from sqtvm.errors import BoardError
+from sqtvm.firmware.boards import board_names, load_board
 from sqtvm.measure import cycles
+from sqtvm.measure.calibrated import model_for_board
 from sqtvm.measure.counting import InstructionCount, LineFills
 from sqtvm.measure.cycles import CycleEstimate
 from sqtvm.measure.disassembly import Instruction
@@ -128,6 +130,16 @@ def test_the_m0plus_adds_up_its_table() -> None:
         ("muls", "multiply"),
         ("ite", "if_then"),
         ("ldrsb", "load"),
+        ("lbu", "load"),
+        ("lw", "load"),
+        ("sw", "store"),
+        ("bgeu", "branch"),
+        ("bnez", "branch"),
+        ("jalr", "branch"),
+        ("ret", "branch"),
+        ("slli", "alu"),
+        ("sub", "alu"),
+        ("lsls", "alu"),
         ("ldrd", "load_pair"),
         ("stmia", "store_multiple"),
         ("vmov", "float_alu"),
@@ -168,3 +180,10 @@ def test_a_wrong_model_is_an_error_that_names_the_field() -> None:
     text = 'name = "x"\nversion = "one"\ncores = []\nsource = "s"\nerror = "e"\n'
     with pytest.raises(BoardError, match=r"mine\.toml is wrong at version"):
         cycles.parse(text, "mine.toml")
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_every_board_has_a_model(name: str) -> None:
+    model = model_for_board(load_board(name))
+    assert load_board(name).core in model.cores
+    assert model.rate.low <= model.rate.likely <= model.rate.high

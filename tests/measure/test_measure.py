@@ -16,6 +16,7 @@ from sqtvm.firmware.build import Firmware, build
 from sqtvm.firmware.project import generate
 from sqtvm.frontend.graph import Conv2d, Linear
 from sqtvm.measure import counting
+from sqtvm.measure.counted import emulated_machine
 from sqtvm.measure.counting import NoCompilerError
 from sqtvm.measure.emulator import Emulator, Machine
 from sqtvm.measure.measure import measure
@@ -167,6 +168,19 @@ def test_the_emulators_cycle_counter_is_no_measurement(built: Built) -> None:
         target = Target("serial", running.address)
         with pytest.raises(MeasurementError, match=r"cycle counter .* stands still"):
             measure(claimed, built.board, target, built.inputs[:1], built.layer_names)
+
+
+def test_an_emulator_with_a_counter_is_no_board(built: Built, tmp_path: Path) -> None:
+    emulator = built.board.emulator.model_copy(update={"cycle_counter": "cmsdk-timer"})
+    board = built.board.model_copy(update={"emulator": emulator})
+    archive = tmp_path / "a.tar"
+    compile_network("every", every_operator(), built.network, board.tvm_target, archive)
+    firmware = build(generate(archive, board, tmp_path / "project"), "emulator")
+    claimed = dataclasses.replace(firmware, variant="board")
+    with Emulator(emulated_machine(board), firmware.elf) as running:
+        target = Target("serial", running.address)
+        with pytest.raises(MeasurementError, match=r"counts cycles of 25 MHz.* no such board"):
+            measure(claimed, board, target, built.inputs[:1], built.layer_names)
 
 
 def test_the_variant_has_to_fit_the_target(built: Built) -> None:
