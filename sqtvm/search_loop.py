@@ -9,7 +9,7 @@ from pathlib import Path
 from sqtvm.allocate.allocate import AllocateSettings, allocate
 from sqtvm.allocate.budget import BITS, Budget
 from sqtvm.allocate.costs import LayerCosts, analytic_costs
-from sqtvm.allocate.evaluate import Evaluator
+from sqtvm.allocate.evaluate import BY_CHANCE, Evaluator
 from sqtvm.allocate.limits import exceeded
 from sqtvm.compile.kernel_call import KernelStyle
 from sqtvm.cost_tables import workshop_table
@@ -102,8 +102,20 @@ def _rounds_of(
 
 
 def best_round(budget: Budget, rounds: tuple[Round, ...]) -> Round:
-    """The most accurate of those that hold, of equals the fastest; where none holds, the one
-    that comes nearest to its worst limit."""
+    """Of those that hold, the one whose outputs are closest to the float network's; of those that
+    the guiding samples cannot tell apart, the one with most bits, which uses the budget up, and
+    of equals the fastest. Where none holds, the one that comes nearest to its worst limit."""
+    holding = [turn for turn in rounds if turn.holds]
+    if holding:
+        least = min(turn.allocation.divergence for turn in holding)
+        equal = [turn for turn in holding if turn.allocation.divergence <= least * BY_CHANCE]
+        return min(
+            equal,
+            key=lambda turn: (
+                -turn.allocation.cost.weight_bytes,
+                turn.realisation.measurement.ms,
+            ),
+        )
 
     def rank(turn: Round) -> tuple[float, float, float]:
         measured = turn.realisation.measurement
@@ -116,8 +128,8 @@ def best_round(budget: Budget, rounds: tuple[Round, ...]) -> Round:
         )
         # Where only accuracy fails, no limit is exceeded, and accuracy decides.
         wanted = budget.with_energy_as_time(_mj_per_ms(measured))
-        excess = max(exceeded(wanted, cost), 0.0) if not turn.holds else -1.0
-        return excess, -turn.allocation.accuracy, measured.ms
+        excess = max(exceeded(wanted, cost), 0.0)
+        return excess, turn.allocation.divergence, measured.ms
 
     return min(rounds, key=rank)
 

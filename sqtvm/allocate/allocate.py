@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from sqtvm.allocate import baselines, measured, sigmaquant
 from sqtvm.allocate.allocation import Allocation, Decision, LayerStatistics
 from sqtvm.allocate.budget import Budget, CostModel
-from sqtvm.allocate.evaluate import Evaluator
+from sqtvm.allocate.evaluate import Evaluator, Quality
 from sqtvm.allocate.least_damage import reachable
-from sqtvm.allocate.limits import binding
+from sqtvm.allocate.limits import binding, in_words
 from sqtvm.allocate.moves import Problem
+from sqtvm.allocate.nearest import nearest_accurate
 from sqtvm.allocate.sigma_clusters import cluster_by_sigma
 from sqtvm.allocate.statistics import weight_statistics
 from sqtvm.errors import SqtvmError
@@ -102,27 +103,26 @@ def allocate(
         settings.seed,
     )
     bits, decisions = _SEARCHES[settings.method](problem)
-    return _result(model, budget, costs, evaluator, settings, bits, decisions)
+    return _result(model, budget, settings, problem, bits, decisions)
 
 
 def _result(
     model: Model,
     budget: Budget,
-    costs: CostModel,
-    evaluator: Evaluator,
     settings: AllocateSettings,
+    problem: Problem,
     bits: Mapping[str, int],
     decisions: tuple[Decision, ...],
 ) -> Allocation:
+    costs, evaluator = problem.costs, problem.evaluator
     quality = evaluator.quality(bits)
+    evaluations = evaluator.evaluations
     cost = costs.cost(bits)
     words = list(binding(budget, cost, costs, bits))
-    drop = 100 * (evaluator.float_accuracy - quality.accuracy)
-    if budget.max_drop is not None and drop > budget.max_drop:
-        words.append(
-            f"accuracy: at most {budget.max_drop:g} points may be lost, {drop:.2f} are, on the "
-            "samples that guide the search"
-        )
+    if words:
+        words.append(f"the nearest that holds: {in_words(problem.budget)}")
+    if budget.max_drop is not None:
+        words += _accuracy_words(problem, bits, quality, budget.max_drop)
     return Allocation(
         bits,
         settings.method,
@@ -132,5 +132,31 @@ def _result(
         tuple(words),
         layer_statistics(model.graph, settings.seed),
         decisions,
-        evaluator.evaluations,
+        evaluations,
+        quality.divergence,
     )
+
+
+def _accuracy_words(
+    problem: Problem, bits: Mapping[str, int], quality: Quality, max_drop: float
+) -> list[str]:
+    """What is lost beyond ``max_drop`` points, by which layers, and what would not lose it."""
+    evaluator = problem.evaluator
+    drop = 100 * (evaluator.float_accuracy - quality.accuracy)
+    if drop <= max_drop:
+        return []
+    found = nearest_accurate(problem, bits, evaluator.float_accuracy - max_drop / 100)
+    words = (
+        f"accuracy: at most {max_drop:g} points may be lost, {drop:.2f} are, on the samples that "
+        "guide the search"
+    )
+    if found.losing:
+        words += f"; the layers whose bits cost most are {', '.join(found.losing)}"
+    if found.bits is None:
+        return [words, "not even 8 bits everywhere lose so little without training"]
+    needed = problem.costs.cost(found.bits)
+    return [
+        words,
+        f"the nearest that loses so little: {needed.ms:.4g} ms, {needed.flash_bytes:,} B of flash, "
+        f"{needed.bops:,} bit operations",
+    ]

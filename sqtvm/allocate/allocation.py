@@ -48,6 +48,7 @@ class Allocation:
     """Bits of every weighted layer and why.
 
     accuracy: of the integer model on the samples that guided the search, a fraction;
+    divergence: on them too, mean KL in nats of the class probabilities from the float network's;
     feasible: whether the predicted cost and the accuracy hold the budget; binding: what does not
     hold, in words, empty if feasible.
     """
@@ -61,3 +62,4 @@ class Allocation:
     layers: tuple[LayerStatistics, ...]
     decisions: tuple[Decision, ...]
     evaluations: int
+    divergence: float

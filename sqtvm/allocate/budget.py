@@ -15,7 +15,8 @@ class Budget:
 
     ms: one inference; flash_bytes: the whole image (weights, code, constants);
     ram_bytes: workspace, static data and stack; max_drop: percentage points of accuracy that
-    may be lost against the float model; energy_mj: of one inference.
+    may be lost against the float model; energy_mj: of one inference; bops: bit operations of
+    one inference, as ``Cost`` counts them.
     """
 
     ms: float | None = None
@@ -23,6 +24,7 @@ class Budget:
     ram_bytes: int | None = None
     max_drop: float | None = None
     energy_mj: float | None = None
+    bops: int | None = None
 
     def with_energy_as_time(self, mj_per_ms: float | None) -> Budget:
         """The same limits where energy is time times a known power: the tighter of the two."""
@@ -34,12 +36,14 @@ class Budget:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a whole allocation."""
+    """Of a whole allocation; bops: multiply-accumulates, each times its weight's bits and its
+    activation's."""
 
     ms: float
     flash_bytes: int
     ram_bytes: int
     weight_bytes: int
+    bops: int
 
 
 class CostModel(Protocol):
@@ -54,4 +58,17 @@ class CostModel(Protocol):
 
     def layer_ms(self, name: str, weight_bits: int) -> float:
         """The time of one layer at the given bits."""
+        ...
+
+    def layer_bytes(self, name: str, weight_bits: int) -> int:
+        """The flash of one layer's weights at the given bits."""
+        ...
+
+    def layer_bops(self, name: str, weight_bits: int) -> int:
+        """The bit operations of one layer at the given bits."""
+        ...
+
+    @property
+    def largest_tensors(self) -> tuple[str, ...]:
+        """The layers whose outputs need most RAM together."""
         ...

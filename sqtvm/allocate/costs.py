@@ -19,6 +19,7 @@ _CYCLES_PER_INSTRUCTION = 0.9
 _BYTES_PER_CHANNEL = 8
 _CODE_BYTES = 14_000
 _STATIC_AND_STACK_BYTES = 6_000
+_ACTIVATION_BITS = 8
 
 
 def allocation_weight_bytes(graph: Graph, weight_bits: Mapping[str, int]) -> int:
@@ -57,7 +58,22 @@ class LayerCosts:
         """The cost of the whole network at these bits."""
         ms = self.rest_ms + sum(self.layer_ms(name, bits) for name, bits in weight_bits.items())
         packed = allocation_weight_bytes(self.graph, weight_bits)
-        return Cost(ms, self.flash_beside_weights + packed, self.ram_bytes, packed)
+        bops = sum(self.layer_bops(name, bits) for name, bits in weight_bits.items())
+        return Cost(ms, self.flash_beside_weights + packed, self.ram_bytes, packed, bops)
+
+    def layer_bytes(self, name: str, weight_bits: int) -> int:
+        """Packed weights of one layer."""
+        return weight_bytes(self.graph[name], weight_bits)
+
+    def layer_bops(self, name: str, weight_bits: int) -> int:
+        """Multiply-accumulates times bits of the weights times bits of the activations."""
+        return macs(self.graph, self.graph[name]) * weight_bits * _ACTIVATION_BITS
+
+    @property
+    def largest_tensors(self) -> tuple[str, ...]:
+        """The two layers with the largest outputs, in execution order."""
+        largest = sorted(self.graph.nodes, key=lambda node: -math.prod(node.shape))[:2]
+        return tuple(node.name for node in self.graph.nodes if node in largest)
 
     def observe(
         self,

@@ -16,6 +16,9 @@ from sqtvm.quantize.build import quantize
 from sqtvm.quantize.network import IntegerNetwork, TensorQuantization
 from sqtvm.quantize.reference import run_integer
 
+# Divergences this close, as a factor, are equal on a thousand samples.
+BY_CHANCE = 1.05
+
 _BATCH = 250
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sqtvm.allocate.allocation import Decision
-from sqtvm.allocate.evaluate import Quality
+from sqtvm.allocate.evaluate import BY_CHANCE, Quality
 from sqtvm.allocate.least_damage import Damage, least_damage
 from sqtvm.allocate.moves import (
     MORE,
@@ -22,9 +22,6 @@ from sqtvm.allocate.moves import (
 from sqtvm.allocate.sensitivity import measured_damage
 from sqtvm.allocate.sigmaquant import walk_by_weights, weight_divergence
 from sqtvm.progress import Progress
-
-# Divergences this close, as a factor, are equal on a thousand samples.
-_BY_CHANCE = 1.05
 
 
 def search(problem: Problem) -> tuple[Mapping[str, int], tuple[Decision, ...]]:
@@ -103,7 +100,7 @@ def _fill(walk: Walk, best: Quality) -> None:
     while (name := step_up(problem, walk.bits, wanted)) is not None:
         trial = {**walk.bits, name: MORE[walk.bits[name]]}
         quality = problem.evaluator.quality(trial)
-        if quality.divergence <= best.divergence * _BY_CHANCE:
+        if quality.divergence <= best.divergence * BY_CHANCE:
             walk.move(trial, {name: "room in the budget"}, quality)
         else:
             walk.reject(trial, {name: "room in the budget"}, quality)

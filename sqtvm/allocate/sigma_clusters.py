@@ -18,8 +18,10 @@ def cluster_by_sigma(sigma: Mapping[str, float], seed: int) -> Mapping[str, int]
     values = np.array(list(sigma.values()), np.float64).reshape(-1, 1)
     count = min(len(BITS), len(np.unique(values)))
     fitted = KMeans(n_clusters=count, n_init=10, random_state=seed).fit(values)
-    order = np.argsort(fitted.cluster_centers_.reshape(-1))
-    rank = {int(label): position for position, label in enumerate(order)}
+    centres = fitted.cluster_centers_.reshape(-1)
+    # Values that differ by a rounding error alone can leave a cluster empty.
+    used = sorted({int(label) for label in fitted.labels_}, key=lambda label: float(centres[label]))
+    rank = {label: position for position, label in enumerate(used)}
     return {name: rank[int(label)] for name, label in zip(sigma, fitted.labels_, strict=True)}
 
 

@@ -41,9 +41,20 @@ class TableCosts:
         return self.times[name, weight_bits]
 
     def cost(self, weight_bits: Mapping[str, int]) -> Cost:
-        packed = sum(self.sizes[name] * bits // 8 for name, bits in weight_bits.items())
+        packed = sum(self.layer_bytes(name, bits) for name, bits in weight_bits.items())
         ms = sum(self.layer_ms(name, bits) for name, bits in weight_bits.items())
-        return Cost(ms, self.base + packed, 1000, packed)
+        bops = sum(self.layer_bops(name, bits) for name, bits in weight_bits.items())
+        return Cost(ms, self.base + packed, 1000, packed, bops)
+
+    def layer_bytes(self, name: str, weight_bits: int) -> int:
+        return self.sizes[name] * weight_bits // 8
+
+    def layer_bops(self, name: str, weight_bits: int) -> int:
+        return self.sizes[name] * weight_bits
+
+    @property
+    def largest_tensors(self) -> tuple[str, ...]:
+        return tuple(self.sizes)[:2]
 
 
 @dataclass

@@ -45,7 +45,9 @@ def test_the_least_there_is_comes_back_where_nothing_holds(model: Model) -> None
     assert set(found.weight_bits.values()) == {2}
     assert found.binding == (
         f"flash: at most 100 B wanted, {flash(2):,} B is the least "
-        "(112 B of it weights at 2 bits everywhere)",
+        "(112 B of it weights at 2 bits everywhere); "
+        "the layers with most weights are conv1, conv2, conv0",
+        f"the nearest that holds: {flash(2):,} B of flash",
     )
 
 
@@ -54,8 +56,10 @@ def test_more_loss_than_allowed_is_said(model: Model) -> None:
     budget = Budget(flash_bytes=flash(2), max_drop=0.0)
     found = allocate(model, budget, COSTS, evaluator, SETTINGS)
     assert not found.feasible
-    (words,) = found.binding
+    words, nearest = found.binding
     assert words.startswith("accuracy: at most 0 points may be lost")
+    assert "the layers whose bits cost most are conv" in words
+    assert nearest.startswith(("the nearest that loses so little: ", "not even 8 bits"))
 
 
 def test_an_unknown_method_is_named(model: Model) -> None:

@@ -4,10 +4,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sqtvm.allocate.baselines import greedy, integer_programming
+from sqtvm.allocate.baselines import greedy, integer_programming, random_search
 from sqtvm.allocate.budget import BITS, Budget
 from sqtvm.allocate.limits import binding, holds
 from sqtvm.allocate.measured import search
+from sqtvm.allocate.nearest import nearest_accurate
 from sqtvm.allocate.sigmaquant import search as search_by_weights
 from tests.allocate.problems import TableCosts, problem
 
@@ -120,9 +121,57 @@ def test_what_cannot_hold_is_named_with_the_least_there_is() -> None:
     time, flash, ram = binding(budget, costs.cost(bits), costs, bits)
     assert time.startswith("time: at most 0.5 ms wanted")
     assert flash == (
-        "flash: at most 500 B wanted, 700 B is the least (600 B of it weights at 2 bits everywhere)"
+        "flash: at most 500 B wanted, 700 B is the least "
+        "(600 B of it weights at 2 bits everywhere); "
+        "the layers with most weights are layer1, layer2, layer0"
     )
-    assert ram == "RAM: at most 10 B wanted, 1,000 B is the least"
+    assert ram == (
+        "RAM: at most 10 B wanted, 1,000 B is the least; the largest outputs are of layer0, layer1"
+    )
+
+
+@settings(deadline=None, max_examples=30)
+@given(SIZES, st.integers(0, 10_000), st.floats(0, 1), st.floats(0, 1))
+def test_bit_operations_hold_together_with_flash(
+    sizes: list[int], seed: int, flash_share: float, bops_share: float
+) -> None:
+    costs = costs_of(sizes, seed)
+    least, most = costs.cost(uniform(costs, 2)), costs.cost(uniform(costs, 8))
+    budget = Budget(
+        flash_bytes=least.flash_bytes + int(flash_share * (most.flash_bytes - least.flash_bytes)),
+        bops=least.bops + int(bops_share * (most.bops - least.bops)),
+    )
+    for method in (search, greedy, integer_programming, random_search):
+        bits, _ = method(problem(costs.sizes, costs, budget, seed))
+        assert holds(budget, costs.cost(bits))
+    few = Budget(bops=least.bops - 1)
+    (words,) = binding(few, least, costs, uniform(costs, 2))
+    assert words.startswith(f"bit operations: at most {few.bops:,} wanted, {least.bops:,} is")
+
+
+def test_room_is_used_even_where_the_samples_see_no_gain() -> None:
+    costs = costs_of([1000, 800, 900], 3)
+    task = problem(costs.sizes, costs, Budget(flash_bytes=100 + 1200), 3)
+    task.evaluator.importance = {"layer0": 1.0, "layer1": 0.0, "layer2": 0.0}  # type: ignore[attr-defined]
+    bits, _ = search(task)
+    left = 1300 - costs.cost(bits).flash_bytes
+    steps = [size * bits[name] // 8 for name, size in costs.sizes.items() if bits[name] < 8]
+    assert all(left < more for more in steps), (bits, left)
+
+
+def test_the_nearest_point_that_is_accurate_enough_is_found() -> None:
+    costs = costs_of([100, 200, 300, 400], 1)
+    task = problem(costs.sizes, costs, Budget(), 1)
+    start = uniform(costs, 2)
+    full = task.evaluator.quality(uniform(costs, 8)).accuracy
+    few = task.evaluator.quality(start).accuracy
+    found = nearest_accurate(task, start, (full + few) / 2)
+    assert found.bits is not None
+    assert task.evaluator.quality(found.bits).accuracy >= (full + few) / 2
+    assert found.bits != uniform(costs, 8)
+    worst = max(costs.sizes, key=lambda name: task.evaluator.importance[name])  # type: ignore[attr-defined]
+    assert found.losing[0] == worst
+    assert nearest_accurate(task, start, full + 0.01).bits is None
 
 
 def test_exchanges_bring_the_network_closer() -> None:

@@ -48,9 +48,9 @@ def _report(budget: Budget, allocated: float | None = 0.9) -> Report:
         outputs=np.zeros((8, 5), np.int8),
     )
     board = load_board("stm32f746")
-    cost = Cost(2.4, 3100, 460, 900)
+    cost = Cost(2.4, 3100, 460, 900, 0)
     allocation = Allocation(
-        bits, "sigmaquant", 0.91, cost, True, (), layer_statistics(graph), (), 5
+        bits, "sigmaquant", 0.91, cost, True, (), layer_statistics(graph), (), 5, 0.02
     )
     realisation = Realisation(network, measurement)
     kept = Round(2, allocation, cost, "emulated", realisation, ())
