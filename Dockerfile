@@ -7,6 +7,7 @@ ARG PIP_EXTRA_INDEX_URL=
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm cmake ninja-build gcc libc6-dev \
+      gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc \
       python3 python3-venv dataset-fashion-mnist \
  && rm -rf /var/lib/apt/lists/*
 

@@ -12,12 +12,16 @@ need() { # need PACKAGE... -- TEST...: the packages, unless the test succeeds
   "$@" >/dev/null 2>&1 || missing+=("${packages[@]}")
 }
 have() { command -v "$1"; }
+riscv_library() { [ -e "$(riscv64-unknown-elf-gcc -print-file-name=picolibc.specs)" ]; }
 cross_library() { [ -e "$(arm-none-eabi-gcc -print-file-name=nano.specs)" ]; }
 host_compiler() { echo '#include <stdio.h>' | cc -fsyntax-only -x c -; }
 
 need gcc-arm-none-eabi -- have arm-none-eabi-gcc
 need libnewlib-arm-none-eabi -- cross_library
 need qemu-system-arm -- have qemu-system-arm
+need gcc-riscv64-unknown-elf -- have riscv64-unknown-elf-gcc
+need picolibc-riscv64-unknown-elf -- riscv_library
+need qemu-system-misc -- have qemu-system-riscv32
 need cmake -- have cmake
 need ninja-build -- have ninja
 need gcc libc6-dev -- host_compiler

@@ -54,6 +54,13 @@ def examine() -> tuple[Finding, ...]:
         _program("cmake", "builds firmware", "cmake"),
         _program("ninja", "builds firmware", "ninja-build"),
         _program("qemu-system-arm", "emulates Cortex-M boards", "qemu-system-arm"),
+        _program(
+            "riscv64-unknown-elf-gcc",
+            "compiles firmware for RISC-V",
+            "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
+            needed=False,
+        ),
+        _program("qemu-system-riscv32", "emulates RISC-V", "qemu-system-misc", needed=False),
         Finding(
             "host C compiler",
             "counts instructions in the emulator",
