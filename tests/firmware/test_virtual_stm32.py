@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from elftools.elf.elffile import ELFFile
 
-from sqtvm.firmware.boards import load_board
+from sqtvm.firmware.boards import Board, load_board
 from sqtvm.firmware.build import build
 from sqtvm.firmware.project import generate
 from sqtvm.measure.session import Session
@@ -155,3 +156,56 @@ def test_a_wrong_driver_of_the_line_is_caught(
     board = VirtualBoard(STM32F746_DISCOVERY, build(project, "board").elf.with_suffix(".hex"))
     with pytest.raises(HardwareRuleError, match=rule), Session(board) as session:
         session.identify()
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_cycles_are_counted_on_past_32_bits(name: str, builder: Builder) -> None:
+    board = virtual(name, builder)
+    with Session(board) as session:
+        session.identify()
+        # The interrupt comes every 2^24 cycles, and sees the counter wrap.
+        while board.core.time.cycles < 3 << 31:
+            board.read(1)
+        assert 250 < board.core.ticks < 400
+        y, result = session.infer(X)
+    np.testing.assert_array_equal(y, expected(X))
+    assert 0 < result.cycles < 10_000
+    firmware = builder.firmware(name, "board")
+    with firmware.elf.open("rb") as file:
+        symbols = ELFFile(file).get_section_by_name(".symtab")
+        (wraps,) = symbols.get_symbol_by_name("wraps")
+    assert board.core.read_memory(wraps["st_value"], 4) == (1).to_bytes(4, "little")
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_memory_is_protected(name: str, builder: Builder) -> None:
+    board = virtual(name, builder)
+    with Session(board) as session:
+        session.identify()
+    system = board.core.system
+    enable, background_map = 1, 4
+    assert system.registers[scs.MPU_CTRL] == enable | background_map
+    never_execute, size_256, size_512m = 1 << 28, 7 << 1, 28 << 1
+    stack = load_board(name).region("dtcm" if name == "stm32f746" else "sram").origin
+    assert {number: region for number, region in system.mpu_regions.items() if region[1]} == {
+        0: (stack, never_execute | size_256 | enable),
+        1: (0x6000_0000, never_execute | size_512m | enable),
+        2: (0x8000_0000, never_execute | size_512m | enable),
+    }
+
+
+@pytest.mark.parametrize("baud", [115200, 921600])
+@pytest.mark.parametrize("name", PARTS)
+def test_no_byte_is_lost_at_any_rate(name: str, baud: int, archive: Path, tmp_path: Path) -> None:
+    described = load_board(name)
+    uart = {**described.uart.model_dump(), "baud": baud}
+    fast = Board.model_validate({**described.model_dump(), "uart": uart})
+    firmware = build(generate(archive, fast, tmp_path / "firmware"), "board")
+    board = VirtualBoard(PARTS[name], firmware.elf.with_suffix(".hex"), baud=baud)
+    with Session(board) as session:
+        np.testing.assert_array_equal(session.infer(X)[0], expected(X))
+        # Frames of every length, back to back with what does not belong to any.
+        for length in (1, 200, 1024):
+            board.write(b"\xa5" * length)
+            np.testing.assert_array_equal(session.infer(X)[0], expected(X))
+    assert board.usart.overruns == 0
