@@ -16,6 +16,7 @@ from sqtvm import calibrate as stage
 from sqtvm.errors import BoardError, MeasurementError
 from sqtvm.firmware.boards import Board, load_board
 from sqtvm.firmware.build import Firmware, build
+from sqtvm.firmware.resources import boards_directory
 from sqtvm.measure import calibrated
 from sqtvm.measure.calibrated import (
     Calibration,
@@ -176,3 +177,16 @@ def test_a_simulated_board_is_fitted(simulated: tuple[Board, Any], beside: Path)
 def test_only_boards_can_be_calibrated(kind: Any) -> None:
     with pytest.raises(MeasurementError, match="on a board, not in the emulator"):
         stage.calibrate(BOARD, Target(kind))
+
+
+def test_it_is_kept_beside_the_boards_file(tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text((boards_directory() / "stm32f746.toml").read_text())
+    board = load_board(own)
+    path = calibrated.calibration_path(board)
+    assert path == tmp_path / "stm32f746.cycles.toml"
+    assert calibrated.calibration_path(BOARD) == boards_directory() / path.name
+    found = fit(board, MODEL, observations(1.1, 0.6))
+    write_calibration(path, found)
+    assert model_for_board(board).scale == found.scale
+    assert model_for_board(BOARD) == MODEL

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from sqtvm.errors import BoardError
 from sqtvm.firmware.board_tables import (
@@ -29,7 +29,7 @@ from sqtvm.firmware.board_tables import (
 )
 from sqtvm.firmware.resources import boards_directory
 
-__all__ = ["Board", "Clock", "FlashTool", "Region", "board_names", "load_board"]
+__all__ = ["Board", "FlashTool", "Region", "board_file", "board_names", "load_board"]
 
 
 class Board(Table):
@@ -72,6 +72,21 @@ class Board(Table):
     def region(self, name: str) -> Region:
         """The memory of that name; KeyError where there is none."""
         return {region.name: region for region in self.memory}[name]
+
+    # Not of the file's content, so it is not written with it.
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """Where it was read from; None for a board that was put together otherwise."""
+        return self._file
+
+    def __eq__(self, other: object) -> bool:
+        """By content: where it was read from does not matter."""
+        return isinstance(other, Board) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     @property
     def architecture(self) -> Literal["cortex_m", "riscv"]:
@@ -135,7 +150,22 @@ class Board(Table):
 
 def board_names() -> tuple[str, ...]:
     """The boards that come with sqtvm, sorted."""
-    return tuple(sorted(path.stem for path in boards_directory().glob("*.toml")))
+    stems = (path.stem for path in boards_directory().glob("*.toml"))
+    # NAME.cycles.toml is a board's calibrated cycle model.
+    return tuple(sorted(stem for stem in stems if "." not in stem))
+
+
+def board_file(name_or_path: str | Path) -> Path:
+    """Where the file of a board lies; BoardError where there is no board of that name."""
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        return path
+    if str(name_or_path) not in board_names():
+        raise BoardError(
+            f"there is no board {str(name_or_path)!r}",
+            f"boards: {', '.join(board_names())}; or the path of a board file, NAME.toml",
+        )
+    return boards_directory() / f"{name_or_path}.toml"
 
 
 def load_board(name_or_path: str | Path) -> Board:
@@ -143,23 +173,18 @@ def load_board(name_or_path: str | Path) -> Board:
 
     Raises BoardError in one line that names the file, the key and what is wrong with it.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        if str(name_or_path) not in board_names():
-            raise BoardError(
-                f"there is no board {str(name_or_path)!r}",
-                f"boards: {', '.join(board_names())}; or the path of a board file, NAME.toml",
-            )
-        path = boards_directory() / f"{name_or_path}.toml"
+    path = board_file(name_or_path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Board.model_validate(content)
+        board = Board.model_validate(content)
     except OSError as error:
         raise BoardError(f"{path}: cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BoardError(f"{path}: is not TOML: {error}") from error
     except ValidationError as error:
         raise BoardError(_explain(path, error), "compare with the files in boards/") from error
+    board._file = path
+    return board
 
 
 def _explain(path: Path, error: ValidationError) -> str:

@@ -131,8 +131,7 @@ def model_for_board(board: Board) -> CycleModel:
 
 def calibration_path(board: Board) -> Path:
     """Beside the file that the board was read from."""
-    file: Path | None = getattr(board, "file", None)
-    folder = boards_directory() if file is None else file.parent
+    folder = boards_directory() if board.file is None else board.file.parent
     return folder / f"{board.name}.cycles.toml"
 
 

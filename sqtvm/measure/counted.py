@@ -38,8 +38,7 @@ class Counted:
 def emulated_machine(board: Board) -> Machine:
     """The emulator's program and machine, as the board file names them."""
     emulator = board.emulator
-    options = getattr(emulator, "options", ())
-    return Machine(emulator.program, emulator.machine, emulator.cpu, options)
+    return Machine(emulator.program, emulator.machine, emulator.cpu, emulator.options)
 
 
 def count(

@@ -12,8 +12,7 @@ _DEFAULT_VOLTS = 3.3
 
 def supply_volts(board: Board) -> float:
     """What the board file says of its supply; 3.3 where it says nothing."""
-    power = getattr(board, "power", None)
-    return _DEFAULT_VOLTS if power is None else float(power.supply_volts)
+    return _DEFAULT_VOLTS if board.power is None else board.power.supply_volts
 
 
 def modelled_energy(board: Board, ms: float) -> Energy | None:
@@ -23,7 +22,7 @@ def modelled_energy(board: Board, ms: float) -> Energy | None:
     datasheet's typical figures. Weights of instruction classes are published for none of these
     chips, so every instruction counts alike.
     """
-    power = getattr(board, "power", None)
+    power = board.power
     if power is None:
         return None
     milliwatts = power.supply_volts * power.run_milliamperes

@@ -91,14 +91,10 @@ def test_a_hundred_samples_give_the_references_bytes(built: Built) -> None:
 
 
 def test_without_a_compiler_the_emulators_timer_counts(
-    built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    built: Built, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    emulator = built.board.emulator.model_copy(update={"cycle_counter": "cmsdk-timer"})
-    board = built.board.model_copy(update={"emulator": emulator})
-    archive = tmp_path / "a.tar"
-    compile_network("every", every_operator(), built.network, board.tvm_target, archive)
-    firmware = build(generate(archive, board, tmp_path / "project"), "emulator")
-    arguments = (board, Target("emulator"), built.inputs[:2], built.layer_names)
+    firmware = built.firmware
+    arguments = (built.board, Target("emulator"), built.inputs[:2], built.layer_names)
     exact = measure(firmware, *arguments)
 
     def refuse(_: str) -> Path:
@@ -117,7 +113,7 @@ def test_without_a_compiler_the_emulators_timer_counts(
     assert timed.cycle_model is not None
     assert "no C compiler" in timed.cycle_model
     assert timed.ms == pytest.approx(exact.ms, rel=0.6)
-    shown = profile(firmware, board, built.inputs, built.layer_names)
+    shown = profile(firmware, built.board, built.inputs, built.layer_names)
     assert shown.instructions == timed.instructions
     assert "no C compiler" in shown.note
 
@@ -160,18 +156,14 @@ def test_other_firmware_than_was_built_is_an_error(built: Built) -> None:
         measure(firmware, built.board, Target("emulator"), built.inputs, built.layer_names)
 
 
-def test_the_emulators_cycle_counter_is_no_measurement(built: Built) -> None:
-    emulator = built.board.emulator
-    machine = Machine(emulator.program, emulator.machine, emulator.cpu)
-    claimed = dataclasses.replace(built.firmware, variant="board")
-    with Emulator(machine, built.firmware.elf) as running:
-        target = Target("serial", running.address)
-        with pytest.raises(MeasurementError, match=r"cycle counter .* stands still"):
-            measure(claimed, built.board, target, built.inputs[:1], built.layer_names)
-
-
-def test_an_emulator_with_a_counter_is_no_board(built: Built, tmp_path: Path) -> None:
-    emulator = built.board.emulator.model_copy(update={"cycle_counter": "cmsdk-timer"})
+@pytest.mark.parametrize(
+    ("counter", "message"),
+    [("dwt", r"cycle counter .* stands still"), ("cmsdk-timer", r"25 MHz.* no such board")],
+)
+def test_the_emulators_cycle_counter_is_no_measurement(
+    built: Built, tmp_path: Path, counter: str, message: str
+) -> None:
+    emulator = built.board.emulator.model_copy(update={"cycle_counter": counter})
     board = built.board.model_copy(update={"emulator": emulator})
     archive = tmp_path / "a.tar"
     compile_network("every", every_operator(), built.network, board.tvm_target, archive)
@@ -179,7 +171,7 @@ def test_an_emulator_with_a_counter_is_no_board(built: Built, tmp_path: Path) ->
     claimed = dataclasses.replace(firmware, variant="board")
     with Emulator(emulated_machine(board), firmware.elf) as running:
         target = Target("serial", running.address)
-        with pytest.raises(MeasurementError, match=r"counts cycles of 25 MHz.* no such board"):
+        with pytest.raises(MeasurementError, match=message):
             measure(claimed, board, target, built.inputs[:1], built.layer_names)
 
 
