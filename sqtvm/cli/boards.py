@@ -13,7 +13,7 @@ from sqtvm.cli import options
 from sqtvm.cli.console import session, show, show_json
 from sqtvm.cli.help_text import unwrapped
 from sqtvm.cli.status import STATUS_HELP
-from sqtvm.firmware.boards import Board, board_names, load_board
+from sqtvm.firmware.boards import Board, board_file, board_names, load_board
 from sqtvm.report.numbers import size
 
 group = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
@@ -77,6 +77,9 @@ def show_board(
         str, typer.Argument(help="a name of the list, or a board file", metavar="NAME")
     ],
     as_json: options.AsJson = False,
+    as_file: Annotated[
+        bool, typer.Option("--toml", help="its file as it is, to begin one of your own with")
+    ] = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -87,10 +90,14 @@ def show_board(
     \b
     sqtvm boards show stm32f746
     sqtvm boards show ./my-board.toml --json
+    sqtvm boards show stm32f446 --toml > my-board.toml
     """
     with session(quiet, verbose):
         board = load_board(name)
-    if as_json:
+        content = board_file(name).read_text(encoding="utf-8")
+    if as_file:
+        typer.echo(content, nl=False)
+    elif as_json:
         show_json(board.model_dump(mode="json"))
     else:
         show(_details(board), quiet)
