@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tvm
 from tvm import autotvm, relay
 
+from sqtvm.compile import workspace
+from sqtvm.compile.kernel_call import Overlap
 from sqtvm.errors import SqtvmError
 
 MODULE_NAME = "default"
@@ -25,22 +28,30 @@ class OperatorMemory:
 @dataclass(frozen=True)
 class GeneratedCode:
     """sources: the C files in TVM's order; parameters: serialised, empty where all are constants;
-    workspace_bytes: the one static workspace that the planner laid out."""
+    workspace_bytes: the one static workspace that the planner laid out; input_offset: where it
+    has room for the network's input, which the inference then overwrites."""
 
     sources: tuple[str, ...]
     relay_text: str
     parameters: bytes
     target: str
     workspace_bytes: int
+    input_offset: int
     constants_bytes: int
     io_bytes: int
     operators: tuple[OperatorMemory, ...]
 
 
-def generate(module: tvm.IRModule, target: str) -> GeneratedCode:
+def generate(
+    module: tvm.IRModule,
+    target: str,
+    overlaps: Sequence[tuple[Overlap | None, ...]],
+    input_bytes: int,
+) -> GeneratedCode:
     """Compile ``module`` for a TVM target such as ``c -keys=arm_cpu,cpu -mcpu=cortex-m7``.
 
-    Raises SqtvmError when TVM refuses the module.
+    overlaps: each layer's KernelCall.overlaps, by the layer's number; input_bytes: of the network's
+    input. Raises SqtvmError when TVM refuses the module.
     """
     executor = relay.backend.Executor(
         "aot",
@@ -50,14 +61,19 @@ def generate(module: tvm.IRModule, target: str) -> GeneratedCode:
     compiled_for = tvm.target.Target(target, host=target)
     options = {
         "tir.usmp.enable": True,
-        "tir.usmp.algorithm": "hill_climb",
+        "tir.usmp.custom_algorithm": workspace.ALGORITHM,
         "tir.disable_vectorize": True,
         "tir.disable_storage_rewrite": True,
     }
     # An explicit dispatch context keeps TVM from looking for tuning logs on the network.
     no_tuning_logs = autotvm.task.ApplyHistoryBest([])
+    planner = workspace.WorkspacePlanner(overlaps, input_bytes)
     try:
-        with no_tuning_logs, tvm.transform.PassContext(opt_level=3, config=options):
+        with (
+            planner.registered() as instruments,
+            no_tuning_logs,
+            tvm.transform.PassContext(opt_level=3, config=options, instruments=instruments),
+        ):
             factory = relay.build(
                 module,
                 target=compiled_for,
@@ -77,7 +93,8 @@ def generate(module: tvm.IRModule, target: str) -> GeneratedCode:
         relay_text=module.astext(show_meta_data=False),
         parameters=bytes(relay.save_param_dict(factory.params)),
         target=str(compiled_for),
-        workspace_bytes=_total(main.workspace_sizes),
+        workspace_bytes=planner.workspace_bytes,
+        input_offset=planner.input_offset,
         constants_bytes=_total(main.constant_sizes),
         io_bytes=_total(main.io_sizes),
         operators=tuple(

@@ -85,6 +85,7 @@ def _write_sources(
     kernels = c_source.unique_kernels(calls)
     for number, source in enumerate(generated.sources):
         text = c_source.call_by_header(source, kernels)
+        text = c_source.give_input_room(text, generated.workspace_bytes, generated.input_offset)
         (sources / f"{MODULE_NAME}_lib{number}.c").write_text(text)
     (sources / "sqtvm_network_kernels.c").write_text(c_source.kernels_source(calls, style))
     (include / c_source.KERNELS_HEADER).write_text(c_source.kernels_header(kernels))
@@ -150,6 +151,7 @@ def _metadata(model_name: str, network: IntegerNetwork, generated: GeneratedCode
             "model": model_name,
             "input": _tensor(INPUT_NAME, network.input_shape, network.input),
             "output": _tensor("output", network.output.shape, network.output.output),
+            "input_in_workspace": True,
             "layers": [layer.name for layer in network.layers],
             "weight_bits": dict(network.weight_bits),
         },

@@ -12,6 +12,7 @@ KERNELS_HEADER = "sqtvm_network_kernels.h"
 _PROTOTYPE = re.compile(
     r'#ifdef __cplusplus\nextern "C"\n#endif\nTVM_DLL int32_t (\w+)\([^;{]*\);\n'
 )
+_WORKSPACE = re.compile(r"static uint8_t global_workspace\[\d+\];\n")
 _LAST_INCLUDE = "#include <stdbool.h>\n"
 
 
@@ -81,6 +82,14 @@ def call_by_header(source: str, kernels: Mapping[str, KernelCall]) -> str:
     return _PROTOTYPE.sub(keep, with_header)
 
 
+def give_input_room(source: str, workspace_bytes: int, input_offset: int) -> str:
+    """TVM's first source with the workspace as long as planned, and the input's place in it."""
+    room = f"""static uint8_t global_workspace[{workspace_bytes}];
+int8_t *const tvmgen_default_input_room = (int8_t *)&global_workspace[{input_offset}];
+"""
+    return _WORKSPACE.sub(lambda _match: room, source, count=1)
+
+
 def interface_header(input_name: str, input_bytes: int, output_bytes: int) -> str:
     """``tvmgen_default.h``: what an application includes to run the network."""
     return f"""#ifndef TVMGEN_DEFAULT_H_
@@ -107,6 +116,9 @@ struct tvmgen_default_inputs {{
 struct tvmgen_default_outputs {{
   void* output;
 }};
+
+/*! Where the workspace has room for the input tensor, which the network then overwrites. */
+extern int8_t *const tvmgen_default_input_room;
 
 /*! Runs the network once; 0 is success. */
 int32_t tvmgen_default_run(

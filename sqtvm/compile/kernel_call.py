@@ -17,6 +17,15 @@ class KernelStyle(StrEnum):
     COMPACT = "compact"
 
 
+@dataclass(frozen=True)
+class Overlap:
+    """How a kernel's output may lie over an input: it begins at least ``lead`` bytes before it,
+    or, where ``exact``, that many."""
+
+    lead: int
+    exact: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class KernelCall:
     """A C function specialised to one layer's geometry, and the constants of that layer.
@@ -26,7 +35,8 @@ class KernelCall:
     ``void function(const int8_t *x0, ..., const T0 *c0, ..., int8_t *y[, uint8_t *scratch])``
     with the inputs, then ``constants`` in order (T by dtype: uint8_t, int8_t or int32_t), then
     the output, then the scratch if ``scratch_bytes`` is above 0; headers: what the source
-    includes, as in ``sqtvm/conv2d.h``; family: as in ``conv2d``; weight_bits: 0 without weights.
+    includes, as in ``sqtvm/conv2d.h``; family: as in ``conv2d``; overlaps: for each input, how the
+    output may lie over it, None where it must not; weight_bits: 0 without weights.
     """
 
     function: str
@@ -35,4 +45,5 @@ class KernelCall:
     constants: tuple[NDArray[np.generic], ...]
     scratch_bytes: int
     family: str
+    overlaps: tuple[Overlap | None, ...]
     weight_bits: int = 0

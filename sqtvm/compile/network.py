@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from sqtvm import kernels as kernel_package
@@ -30,7 +31,8 @@ def compile_network(
     """
     calls = {layer.name: kernel_call(layer, network, style) for layer in network.layers}
     module = quantize_layers(import_graph(graph).module, network, calls)
-    generated = aot.generate(module, target)
+    overlaps = [call.overlaps for call in calls.values()]
+    generated = aot.generate(module, target, overlaps, math.prod(network.input_shape))
     headers = kernel_package.include_directory()
     return write_archive(
         destination, model_name, network, generated, tuple(calls.values()), headers, style

@@ -37,13 +37,15 @@ class _Described(BaseModel):
     input: Tensor
     output: Tensor
     layers: Annotated[tuple[str, ...], Field(min_length=1)]
+    input_in_workspace: bool = False
 
 
 @dataclass(frozen=True)
 class NetworkArchive:
     """An archive that was read.
 
-    sha256: of the whole file, hexadecimal; layers: names in number order; files: by path below
+    sha256: of the whole file, hexadecimal; input_in_workspace: whether the workspace has room for
+    the input, which an inference then overwrites; layers: names in number order; files: by path below
     ``codegen/host``, as in ``src/default_lib0.c``.
     """
 
@@ -52,6 +54,7 @@ class NetworkArchive:
     input: Tensor
     output: Tensor
     layers: tuple[str, ...]
+    input_in_workspace: bool
     workspace_bytes: int
     constants_bytes: int
     files: Mapping[PurePosixPath, bytes]
@@ -70,6 +73,7 @@ def read_archive(path: Path) -> NetworkArchive:
             input=described.input,
             output=described.output,
             layers=described.layers,
+            input_in_workspace=described.input_in_workspace,
             workspace_bytes=int(memory["workspace_size_bytes"]),
             constants_bytes=int(memory["constants_size_bytes"]),
             files=files,

@@ -24,7 +24,8 @@ class Placed:
 def place(board: Board, workspace_bytes: int, tensor_bytes: int, layers: int) -> Placed:
     """The fastest RAM with room for each: first the workspace, then the stack, then the data.
 
-    tensor_bytes: of the network's input and output. Where no memory has room the largest is
+    tensor_bytes: of the network's input and output outside of the workspace. Where no memory has
+    room the largest is
     taken, and linking says how many bytes are missing.
     """
     free = {region.name: region.size for region in board.memory}

@@ -111,7 +111,8 @@ def _write(
 
 
 def _values(board: Board, network: NetworkArchive) -> dict[str, Any]:
-    tensor_bytes = network.input.bytes + network.output.bytes
+    input_bytes = 0 if network.input_in_workspace else network.input.bytes
+    tensor_bytes = input_bytes + network.output.bytes
     placed = place(board, network.workspace_bytes, tensor_bytes, len(network.layers))
     octets = bytes.fromhex(network.sha256)
     return {

@@ -56,8 +56,8 @@ def _case(number: int, case: Case, call: KernelCall) -> str:
     arrays = {f"x{i}": x for i, x in enumerate(inputs)}
     arrays |= {f"c{i}": constant for i, constant in enumerate(call.constants)}
     arguments = [f"case_{number}_{name}" for name in arrays]
-    lines = [_array(f"case_{number}_{name}", values) for name, values in arrays.items()]
-    lines.append(_array(f"case_{number}_expected", expected))
+    lines = [array(f"case_{number}_{name}", values) for name, values in arrays.items()]
+    lines.append(array(f"case_{number}_expected", expected))
     lines += [f"static int case_{number}(void) {{", f"  static int8_t y[{expected.size}];"]
     arguments.append("y")
     if call.scratch_bytes:
@@ -69,7 +69,7 @@ def _case(number: int, case: Case, call: KernelCall) -> str:
     return "\n".join(lines)
 
 
-def _array(name: str, values: np.ndarray) -> str:
+def array(name: str, values: np.ndarray) -> str:
     numbers = ", ".join(
         "INT32_MIN" if number == -(2**31) else str(number) for number in values.reshape(-1).tolist()
     )

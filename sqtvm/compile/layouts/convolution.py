@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from sqtvm.compile.kernel_call import KernelCall, KernelStyle
+from sqtvm.compile.kernel_call import KernelCall, KernelStyle, Overlap
 from sqtvm.compile.layouts.depthwise import depthwise_call
+from sqtvm.compile.layouts.overlap import convolution_lead
 from sqtvm.compile.layouts.packing import (
     pack_channel_pairs,
     pack_feature_fours,
@@ -91,6 +92,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
         inputs=1,
         constants=(np.concatenate(packed), parameters),
         scratch_bytes=_conv2d_scratch(dict(shape)),
+        overlaps=(_conv2d_overlap(layer, network),),
         weight_bits=op.weight_bits,
     )
 
@@ -110,6 +112,20 @@ def _kernel_rows_then_tails(weight: Int8Array) -> Int8Array:
     whole = rows.shape[2] // 4 * 4
     parts = [part.reshape(out_channels, -1) for part in (rows[..., :whole], rows[..., whole:])]
     return np.concatenate(parts, axis=1)
+
+
+def _conv2d_overlap(layer: IntegerLayer, network: IntegerNetwork) -> Overlap | None:
+    op = layer.op
+    assert isinstance(op, IntegerConv2d)
+    if op.groups > 1:
+        return None
+    source = network.shape_of(layer.inputs[0])
+    pointwise = op.weight.shape[1:3] == (1, 1) and source[:2] == layer.shape[:2]
+    return Overlap(
+        convolution_lead(
+            source, layer.shape, top=op.padding[0], stride=op.stride[0], pointwise=pointwise
+        )
+    )
 
 
 def _conv2d_scratch(shape: dict[str, int]) -> int:
@@ -171,6 +187,8 @@ def linear_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle
             _feature_parameters(layer, network),
         ),
         scratch_bytes=quads * 8,
+        # The whole input is expanded before the first feature is written.
+        overlaps=(Overlap(-in_features),),
         weight_bits=op.weight_bits,
     )
 

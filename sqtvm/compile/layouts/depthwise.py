@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqtvm.compile.kernel_call import KernelCall, KernelStyle
+from sqtvm.compile.kernel_call import KernelCall, KernelStyle, Overlap
+from sqtvm.compile.layouts.overlap import depthwise_in_place
 from sqtvm.compile.layouts.packing import pack_taps
 from sqtvm.compile.layouts.parameters import requantization, weighted_parameters
 from sqtvm.compile.layouts.source import Field, Structure, definition
@@ -38,6 +39,13 @@ def depthwise_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSt
         ("pairs", pairs),
         ("weight_bits", op.weight_bits),
     )
+    in_place = depthwise_in_place(
+        (in_height, in_width, channels),
+        layer.shape,
+        top=op.padding[0],
+        stride=op.stride[0],
+        kernel_height=kernel_height,
+    )
     taps = kernel_height * kernel_width
     ring = kernel_height * ((out_width - 1) * op.stride[1] + kernel_width)
     scratch = 2 * (taps + ring)
@@ -56,5 +64,6 @@ def depthwise_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSt
             weighted_parameters(layer, network.quantization_of(layer.inputs[0]), 1),
         ),
         scratch_bytes=scratch,
+        overlaps=(Overlap(0, exact=True) if in_place else None,),
         weight_bits=op.weight_bits,
     )

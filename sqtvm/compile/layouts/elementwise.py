@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from sqtvm.compile.kernel_call import KernelCall, KernelStyle
+from sqtvm.compile.kernel_call import KernelCall, KernelStyle, Overlap
+from sqtvm.compile.layouts.overlap import pooling_lead
 from sqtvm.compile.layouts.parameters import clips, head
 from sqtvm.compile.layouts.source import Field, Structure, definition
 from sqtvm.quantize.network import (
@@ -38,6 +39,7 @@ def add_call(layer: IntegerLayer, _network: IntegerNetwork, style: KernelStyle) 
         inputs=2,
         constants=(_words(*op.factors, op.offset, op.clip.low, op.clip.high),),
         scratch_bytes=0,
+        overlaps=(Overlap(0), Overlap(0)),
     )
 
 
@@ -55,6 +57,7 @@ def max_pool2d_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelS
         inputs=1,
         constants=(_words(op.clip.low, op.clip.high),),
         scratch_bytes=0,
+        overlaps=(_pool_overlap(layer, network, op),),
     )
 
 
@@ -77,6 +80,7 @@ def avg_pool2d_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelS
         inputs=1,
         constants=(_words(*head(source, layer.output, op.clip), op.multiplier),),
         scratch_bytes=0,
+        overlaps=(_pool_overlap(layer, network, op),),
     )
 
 
@@ -94,6 +98,7 @@ def flatten_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyl
         inputs=1,
         constants=(),
         scratch_bytes=0,
+        overlaps=(Overlap(0),) if positions == 1 or channels == 1 else None,
     )
 
 
@@ -165,7 +170,15 @@ def clamp_call(layer: IntegerLayer, _network: IntegerNetwork, style: KernelStyle
         inputs=1,
         constants=(_words(op.clip.low, op.clip.high),),
         scratch_bytes=0,
+        overlaps=(Overlap(0),),
     )
+
+
+def _pool_overlap(
+    layer: IntegerLayer, network: IntegerNetwork, op: IntegerMaxPool2d | IntegerAvgPool2d
+) -> Overlap:
+    source = network.shape_of(layer.inputs[0])
+    return Overlap(pooling_lead(source, layer.shape, top=op.padding[0], stride=op.stride[0]))
 
 
 def _pool_shape(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sqtvm.compile.kernel_call import KernelCall, KernelStyle
+from sqtvm.compile.kernel_call import KernelCall, KernelStyle, Overlap
 
 Field: TypeAlias = tuple[str, int]
 
@@ -50,12 +50,13 @@ def definition(
     inputs: int,
     constants: tuple[NDArray[np.generic], ...],
     scratch_bytes: int,
+    overlaps: tuple[Overlap | None, ...] | None = None,
     weight_bits: int = 0,
 ) -> KernelCall:
     """A kernel call whose function depends on ``structures`` alone.
 
     body: C statements that use the structures by their variables; in the compact style it must
-    not hold any other number of the layer.
+    not hold any other number of the layer; overlaps: as KernelCall's, None for none.
     """
     lines: list[str] = []
     if style is KernelStyle.FAST:
@@ -72,7 +73,10 @@ def definition(
         constants = (*constants, np.array(geometry, np.int32))
     signature = ", ".join(_arguments(inputs, constants, scratch_bytes))
     source = "\n".join([f"SQTVM_KERNEL void {function}({signature}) {{", *lines, *body, "}"])
-    return KernelCall(function, source, headers, constants, scratch_bytes, family, weight_bits)
+    apart = (None,) * inputs
+    return KernelCall(
+        function, source, headers, constants, scratch_bytes, family, overlaps or apart, weight_bits
+    )
 
 
 def _name(family: str, geometry: Sequence[int]) -> str:

@@ -153,7 +153,7 @@ SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const in
   sqtvm_conv2d_scratch work = {(int16_t *)(void *)scratch,
                                gathered,
                                tails,
-                               {pixels, ring, totals, 0, -1}};
+                               {pixels, ring, totals, 0, -2}};
   const sqtvm_channel_pair *pairs = (const sqtvm_channel_pair *)(const void *)(parameters + 4);
   sqtvm_tile tile = {weights,
                      work.column,

@@ -75,7 +75,7 @@ SQTVM_INLINE void sqtvm_flatten(const int8_t *x, int8_t *y, const sqtvm_rows row
   const int32_t positions = rows.count;
   const int32_t channels = rows.channels;
   if (positions == 1 || channels == 1) {
-    memcpy(y, x, (uint32_t)(positions * channels));
+    memmove(y, x, (uint32_t)(positions * channels));
     return;
   }
   for (int32_t channel = 0; channel < channels; ++channel) {

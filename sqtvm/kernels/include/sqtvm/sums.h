@@ -64,7 +64,7 @@ SQTVM_INLINE void sqtvm_pixel_sums(const int8_t *values, int32_t pixels, int32_t
 
 /* pixels: of one input row with its padding; ring: for each kernel row the sums of a kernel row
  * at each output column; totals: the sums of out_row's windows; next_row: the input row that has
- * not entered yet, from -pad_top on. */
+ * not entered yet, from -pad_top on; out_row: -2 before the first. */
 typedef struct {
   int32_t *pixels;
   int32_t *ring;
@@ -117,18 +117,19 @@ SQTVM_INLINE void sqtvm_window_sums_enter(const int8_t *row, int32_t zero_point,
   }
 }
 
-/* Brings the totals to an output row: the next one, or any from the first row on. */
+/* Brings the totals to an output row: to the next one by what enters and leaves, to any other by
+ * all of its rows. No row above them is read, for the output may have overwritten it. */
 __attribute__((noinline, unused)) static void sqtvm_window_sums_move(
     sqtvm_window_sums *state, const int8_t *x, int32_t out_row, int32_t zero_point,
     const sqtvm_conv2d_shape *shape) {
   const int32_t height = shape->kernel_height;
-  if (out_row < state->out_row || state->out_row < 0) {
+  const int32_t top = out_row * shape->stride_height - shape->pad_top;
+  if (out_row != state->out_row + 1) {
     memset(state->ring, 0, (uint32_t)(height * shape->out_width) * sizeof(int32_t));
     memset(state->totals, 0, (uint32_t)shape->out_width * sizeof(int32_t));
-    state->next_row = -shape->pad_top;
+    state->next_row = top;
   }
-  const int32_t end = out_row * shape->stride_height - shape->pad_top + height;
-  for (; state->next_row < end; ++state->next_row) {
+  for (; state->next_row < top + height; ++state->next_row) {
     const int32_t y = state->next_row;
     const int32_t line = shape->in_width * shape->in_channels;
     sqtvm_window_sums_enter(y >= 0 && y < shape->in_height ? x + y * line : NULL, zero_point,
