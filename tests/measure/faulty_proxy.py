@@ -49,6 +49,7 @@ class FaultyProxy:
         self.address = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
         self.frames = 0
         self.events = dict.fromkeys(vars(faults), 0)
+        self._chances = dict.fromkeys(vars(faults), 0)
         self._client: socket.socket | None = None
         self._lock = threading.Lock()
         self._earlier: dict[bool, bytes] = {True: b"", False: b""}
@@ -125,7 +126,10 @@ class FaultyProxy:
             client.close()
 
     def _happens(self, name: str, probability: float) -> bool:
-        happened = self._random.random() < probability
+        self._chances[name] += 1
+        # A test that asks for it gets it at least once.
+        due = self.events[name] == 0 and self._chances[name] * probability >= 1
+        happened = due or self._random.random() < probability
         self.events[name] += happened
         return happened
 
