@@ -30,7 +30,6 @@ from sqtvm.measure.verify import Verification, verify
 from sqtvm.progress import OnProgress, Progress, silent
 from sqtvm.quantize.accuracy import accuracy, float_accuracy, prepare_input
 from sqtvm.quantize.calibration import calibrate
-from sqtvm.quantize.finetune import FineTuneProgress, FineTuneSettings, fine_tune
 from sqtvm.quantize.network import IntegerNetwork
 from sqtvm.quantize.reference import run_integer
 from sqtvm.realise import Workshop, first_samples
@@ -40,10 +39,7 @@ from sqtvm.report.write import write_report
 from sqtvm.rounds import Round, failing_budgets
 from sqtvm.search_loop import best_round, run_rounds
 from sqtvm.settings import DeploySettings
-
-# Points of accuracy that may go before fine-tuning starts by itself, without --max-drop.
-_BEARABLE_DROP = 1.0
-_FINE_TUNE_STEPS = 400
+from sqtvm.tune import tune
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +74,8 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
         )
         best = best_round(settings.budget, rounds)
         front = _front(workshop, settings, evaluator, rounds, best, Path(temporary))
-    graph = _fine_tuned(workshop, settings, best, evaluator)
-    kept = _finish(workshop, settings, best, graph, evaluator)
+    tuned = tune(workshop, settings, best, evaluator)
+    kept = _finish(workshop, settings, best, tuned.graph, evaluator)
     judged = _accuracy(workshop, kept.realisation.network)
     report = build_report(
         settings=settings,
@@ -89,7 +85,8 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
         kept=kept,
         accuracy=judged,
         verification=_verify(workshop, kept),
-        fine_tuned=graph is not model.graph,
+        fine_tuned=tuned.fine_tuned,
+        adaptive_rounding=tuned.adaptive_rounding,
         front=front,
     )
     write_report(report, settings.out)
@@ -134,38 +131,6 @@ def _front(
     return with_front(points)
 
 
-def _fine_tuned(
-    workshop: Workshop, settings: DeploySettings, best: Round, evaluator: Evaluator
-) -> Graph:
-    """The graph to quantize: trained at the chosen bits where that was asked for, or where bits
-    cost more accuracy than they should and there is something to train with."""
-    model = workshop.model
-    drop = 100 * (evaluator.float_accuracy - best.allocation.accuracy)
-    bearable = _BEARABLE_DROP if settings.budget.max_drop is None else settings.budget.max_drop
-    wanted = drop > bearable if settings.fine_tune is None else settings.fine_tune
-    if not wanted:
-        return model.graph
-    if model.training is None:
-        if settings.fine_tune:
-            raise SqtvmError(
-                "fine-tuning needs training data", "give --training, or training in sqtvm.toml"
-            )
-        return model.graph
-
-    def tell(progress: FineTuneProgress) -> None:
-        message = f"loss {progress.loss:.4f}"
-        workshop.on_progress(Progress("fine-tune", message, progress.step, progress.steps))
-
-    return fine_tune(
-        model.graph,
-        workshop.activations,
-        best.allocation.weight_bits,
-        model.training,
-        FineTuneSettings(steps=_FINE_TUNE_STEPS, seed=settings.seed),
-        tell,
-    )
-
-
 def _finish(
     workshop: Workshop,
     settings: DeploySettings,
@@ -184,9 +149,9 @@ def _finish(
         best.allocation.cost.ms,
     )
     allocation = best.allocation
-    guide = workshop.model.training
-    if graph is not workshop.model.graph and guide is not None:
-        allocation = replace(allocation, accuracy=accuracy(network, evaluator.guide))
+    if graph is not workshop.model.graph:
+        quality = evaluator.judge(network)
+        allocation = replace(allocation, accuracy=quality.accuracy, divergence=quality.divergence)
     drop = 100 * (evaluator.float_accuracy - allocation.accuracy)
     failing = failing_budgets(settings.budget, realisation.measurement, drop)
     return replace(best, allocation=allocation, realisation=realisation, failing=failing)

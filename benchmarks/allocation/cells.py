@@ -77,8 +77,8 @@ def order() -> list[Cell]:
     ]
     first, others = METHODS[:2], METHODS[2:]
     turns = [
-        (Finish.CORRECTED, METHODS),
         (Finish.FINE_TUNED, first),
+        (Finish.CORRECTED, METHODS),
         (Finish.RECONSTRUCTED, first),
         (Finish.FINE_TUNED, others),
         (Finish.RECONSTRUCTED, others),
@@ -88,9 +88,9 @@ def order() -> list[Cell]:
         for networks, shares, seeds in stages
         for seed in seeds
         for finish, methods in turns
+        for method in methods
         for share in shares
         for network in networks
-        for method in methods
     ]
 
 

@@ -73,7 +73,12 @@ class Evaluator:
         return self._seen[key]
 
     def _evaluate(self, weight_bits: Mapping[str, int]) -> Quality:
-        network = quantize(self._model.graph, self._activations, weight_bits, self._correction)
+        return self.judge(
+            quantize(self._model.graph, self._activations, weight_bits, self._correction)
+        )
+
+    def judge(self, network: IntegerNetwork) -> Quality:
+        """Quality of any network with the model's inputs and outputs; not remembered."""
         scores = _log_probabilities(_run(network, self.guide.x), _ends_soft(self._model))
         probabilities = np.exp(self._float)
         divergence = (probabilities * (self._float - scores)).sum(axis=1).mean()

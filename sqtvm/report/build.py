@@ -58,6 +58,7 @@ def build_report(
     accuracy: schema.AccuracyPart,
     verification: Verification | None,
     fine_tuned: bool,
+    adaptive_rounding: bool = False,
     front: Sequence[FrontPoint] = (),
 ) -> schema.Report:
     """The report of one deployment.
@@ -84,6 +85,7 @@ def build_report(
             energy_mj=settings.budget.energy_mj,
         ),
         fine_tuned=fine_tuned,
+        adaptive_rounding=adaptive_rounding,
         met=all(verdict.holds for verdict in judged),
         verdicts=judged,
         verification=None

@@ -248,6 +248,7 @@ class Report(_Part):
     totals: TotalsPart
     budget: BudgetPart
     fine_tuned: bool
+    adaptive_rounding: bool = False
     met: bool
     verdicts: tuple[VerdictPart, ...]
     verification: VerificationPart | None
