@@ -14,9 +14,13 @@ import pytest
 import serial
 
 from sqtvm.errors import ToolError
+from sqtvm.firmware.archive import read_archive
+from sqtvm.firmware.boards import load_board
 from sqtvm.firmware.build import build
 from sqtvm.firmware.harness import Harness
+from sqtvm.firmware.project import generate
 from sqtvm.measure.emulator import Emulator, Machine
+from tests.firmware import reference_network
 from tests.firmware.conftest import Builder
 from tests.firmware.fake_archive import expected
 
@@ -190,3 +194,18 @@ def test_energy_needs_a_pin(builder: Builder) -> None:
         build(
             builder.project("mps2-an386"), "board", harness=Harness("mlperf-tiny", "ic01", "energy")
         )
+
+
+def test_one_input_serves_for_many_inferences_of_a_real_network(tmp_path: Path) -> None:
+    """Its inferences overwrite their input."""
+    board = load_board("stm32f746")
+    reference = reference_network.compiled(board.tvm_target, tmp_path / "model.tar", samples=1)
+    project = generate(reference.archive, board, tmp_path / "project")
+    built = build(project, "emulator", harness=Harness("mlperf-tiny", "kws01"))
+    output = read_archive(reference.archive).output
+    steps = reference.outputs.reshape(-1).astype(np.int64) - output.zero_point
+    with runner(built.elf) as dut:
+        assert dut.load(reference.inputs[0].tobytes()) == ["m-load-done"]
+        for command in ("infer 1 0", "infer 3 2"):
+            found = results(dut.ask(command)[-1])
+            assert found == pytest.approx((output.scale * steps).tolist(), abs=6e-4)
