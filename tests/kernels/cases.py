@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
 
 from sqtvm.quantize import network as n
 from tests.quantize.layers import Case
@@ -94,6 +98,37 @@ def depthwise_cases(seed: int, bits: int) -> list[Case]:
         convolution(seed, bits, size, size[-1], (kernel, kernel), stride, padding, size[-1], clip)
         for size, kernel, stride, padding, clip in drawn
     ]
+
+
+@st.composite
+def depthwises(draw: DrawFn) -> Case:
+    """A square depthwise layer of any extents and values, those at the ends of the range too."""
+    kernel, stride = draw(st.sampled_from([3, 5])), draw(st.sampled_from([1, 2]))
+    height, width = draw(st.integers(kernel, 15)), draw(st.integers(kernel, 11))
+    channels, bits = draw(st.integers(1, 9)), draw(st.sampled_from(BITS))
+    sides = st.integers(0, kernel - 1)
+    padding = draw(st.tuples(sides, sides, sides, sides))
+    layer, inputs, quantizations = convolution(
+        draw(st.integers(0, 2**32 - 1)),
+        bits,
+        (height, width, channels),
+        channels,
+        (kernel, kernel),
+        stride,
+        padding,
+        channels,
+        draw(st.sampled_from([_FULL, _RELU6])),
+    )
+    op = layer.op
+    assert isinstance(op, n.IntegerConv2d)
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    extreme = draw(st.sampled_from([None, low, high]))
+    weight = op.weight if extreme is None else np.full_like(op.weight, extreme)
+    end = draw(st.sampled_from([None, -128, 127]))
+    x = inputs[0] if end is None else np.full_like(inputs[0], end)
+    shift = draw(st.sampled_from([0, 0, 3]))
+    op = dataclasses.replace(op, weight=weight, left_shift=shift)
+    return dataclasses.replace(layer, op=op), [x], quantizations
 
 
 def fixed_cases() -> list[Case]:

@@ -2,52 +2,66 @@
 
 from __future__ import annotations
 
-import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from sqtvm.compile.kernel_call import KernelStyle
-from tests.kernels.cases import fixed_cases
-from tests.kernels.program import HERE, build, program
+from tests.kernels.cases import depthwises, fixed_cases
+from tests.kernels.emulation import M0_PLUS, M3, M4, M7, M33, M55, emulate
+from tests.kernels.program import program
+from tests.quantize.layers import Case, convolutions
 
-M7 = ("mps2-an500", ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"))
-M4 = ("mps2-an386", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"))
-M3 = ("mps2-an385", ("-mcpu=cortex-m3",))
 CASES = fixed_cases()
 
 
 @pytest.mark.parametrize(
-    ("machine", "flags", "style"),
+    ("core", "style"),
     [
-        pytest.param(*M7, KernelStyle.FAST, id="m7-fast"),
-        pytest.param(*M7, KernelStyle.COMPACT, id="m7-compact"),
-        pytest.param(*M4, KernelStyle.FAST, id="m4-fast"),
-        pytest.param(*M3, KernelStyle.FAST, id="m3-portable"),
+        pytest.param(M7, KernelStyle.FAST, id="m7-fast"),
+        pytest.param(M7, KernelStyle.COMPACT, id="m7-compact"),
+        pytest.param(M4, KernelStyle.FAST, id="m4-fast"),
+        pytest.param(M33, KernelStyle.FAST, id="m33-fast"),
+        pytest.param(M55, KernelStyle.FAST, id="m55-helium"),
+        pytest.param(M55, KernelStyle.COMPACT, id="m55-helium-compact"),
+        pytest.param(M3, KernelStyle.FAST, id="m3-portable"),
+        pytest.param(M0_PLUS, KernelStyle.FAST, id="m0plus-portable"),
     ],
 )
 def test_fixed_layers_equal_the_reference(
-    tmp_path: Path, machine: str, flags: tuple[str, ...], style: KernelStyle
+    tmp_path: Path, core: tuple[str, tuple[str, ...]], style: KernelStyle
 ) -> None:
-    compiler = ("arm-none-eabi-gcc", *flags, "-mthumb", "-O3", "-nostartfiles")
-    link = ("-T", str(HERE / "bare_metal.ld"))
-    elf = build(program(CASES, style), tmp_path, (*compiler, *link), [HERE / "bare_metal.c"])
-    done = subprocess.run(
-        [
-            *("qemu-system-arm", "-M", machine, "-nographic", "-monitor", "none"),
-            *("-serial", "none", "-semihosting-config", "enable=on,target=native"),
-            *("-kernel", str(elf)),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    said = (done.stdout + done.stderr).strip()
-    assert said.isdecimal(), f"the emulator said {said!r}"
-    assert int(said) == 0, f"case {said} differs: {CASES[int(said) - 1]}"
+    differing = emulate(program(CASES, style), tmp_path, *core)
+    assert differing == 0, f"case {differing} differs: {CASES[differing - 1]}"
 
 
-@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m33"])
-def test_kernels_compile_without_warnings(tmp_path: Path, core: str) -> None:
-    compiler = ("arm-none-eabi-gcc", f"-mcpu={core}", "-mthumb", "-O2", "-c")
-    build(program(CASES, KernelStyle.FAST), tmp_path, compiler, [])
+DRAWN = settings(
+    max_examples=2,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+)
+
+
+def agree(cases: list[Case], core: tuple[str, tuple[str, ...]], style: KernelStyle) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        differing = emulate(program(cases, style), Path(temporary), *core)
+    assert differing == 0, f"{style} kernel differs on {core[0]}: {cases[differing - 1]}"
+
+
+@DRAWN
+@given(st.lists(depthwises(), min_size=12, max_size=20), st.sampled_from(KernelStyle))
+def test_any_depthwise_layer_with_smlad(cases: list[Case], style: KernelStyle) -> None:
+    agree(cases, M7, style)
+
+
+@DRAWN
+@given(
+    st.lists(st.one_of(depthwises(), convolutions()), min_size=12, max_size=20),
+    st.sampled_from(KernelStyle),
+)
+def test_any_convolution_with_helium(cases: list[Case], style: KernelStyle) -> None:
+    agree(cases, M55, style)

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sqtvm.compile.kernel_call import KernelStyle
-from tests.kernels.cases import fixed_cases
+from tests.kernels.cases import depthwises, fixed_cases
 from tests.kernels.program import HERE, build, program
 from tests.quantize.layers import Case, adds, concats, convolutions, linears, pools, unary
 
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-ANY_LAYER = st.one_of(convolutions(), linears(), pools(), adds(), concats(), unary())
+ANY_LAYER = st.one_of(convolutions(), depthwises(), linears(), pools(), adds(), concats(), unary())
 
 
 def run(cases: list[Case], style: KernelStyle) -> None:

@@ -48,7 +48,8 @@ def depthwise_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSt
     )
     taps = kernel_height * kernel_width
     ring = kernel_height * ((out_width - 1) * op.stride[1] + kernel_width)
-    scratch = 2 * (taps + ring)
+    # Helium's: four channels, the taps as int32; more than one channel's as int16.
+    scratch = 16 * taps + 4 * ring
     if kernel_height == kernel_width and kernel_width in _CHANNEL_BYTES:
         strip = pairs * _PAIR_BYTES + min(channels, 4) * _CHANNEL_BYTES[kernel_width]
         scratch = max(scratch, strip)

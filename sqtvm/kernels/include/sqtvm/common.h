@@ -31,6 +31,13 @@
 #define SQTVM_DSP 0
 #endif
 
+/* Cores with Helium have the instructions of SQTVM_DSP too. */
+#if defined(__ARM_FEATURE_MVE) && SQTVM_DSP
+#define SQTVM_HELIUM 1
+#else
+#define SQTVM_HELIUM 0
+#endif
+
 /* How accumulators of a layer become int8; constants of the generated call. */
 typedef struct {
   int32_t left_shift;

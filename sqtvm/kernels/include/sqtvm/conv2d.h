@@ -5,6 +5,9 @@
 #include "sqtvm/sums.h"
 #include "sqtvm/tile3x2.h"
 #include "sqtvm/window.h"
+#if SQTVM_HELIUM
+#include "sqtvm/helium_conv2d.h"
+#endif
 
 /* What a convolution works in. gathered: three kernel rows and one of zero points; tails: three
  * times what kernel rows leave over whole quads. */
@@ -140,6 +143,9 @@ SQTVM_SHARED void sqtvm_conv2d_columns(const int8_t *x, const int32_t positions[
 SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const int32_t *parameters,
                                int8_t *y, uint8_t *scratch, const sqtvm_conv2d_shape *shape,
                                const sqtvm_requantization requantization) {
+#if SQTVM_HELIUM
+  sqtvm_helium_conv2d(x, weights, parameters, y, scratch, shape, requantization);
+#else
   const sqtvm_parameters head = sqtvm_head(parameters);
   const int32_t run = shape->kernel_width * shape->in_channels;
   const int32_t last = shape->out_height * shape->out_width - 1;
@@ -188,6 +194,7 @@ SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const in
     sqtvm_conv2d_columns(x, positions, head.input_zero_point, &work, shape, tile.sums);
     sqtvm_tile3x2(&tile, shape->weight_bits, shape->out_channels % 2, requantization);
   }
+#endif
 }
 
 /* Groups side by side; weight_bytes and parameter_words: of one group. */

@@ -12,7 +12,9 @@
 #include "sqtvm/common.h"
 #include "sqtvm/depthwise_shape.h"
 
-#if SQTVM_DSP
+#if SQTVM_HELIUM
+#include "sqtvm/helium_depthwise.h"
+#elif SQTVM_DSP
 #include "sqtvm/depthwise3x3.h"
 #include "sqtvm/depthwise5x5.h"
 #include "sqtvm/depthwise_small.h"
@@ -77,7 +79,10 @@ SQTVM_INLINE void sqtvm_depthwise(const int8_t *x, const uint8_t *weights,
                                   const int32_t *parameters, int8_t *y, uint8_t *scratch,
                                   const sqtvm_depthwise_shape *shape,
                                   const sqtvm_requantization requantization) {
-#if SQTVM_DSP
+#if SQTVM_HELIUM
+  sqtvm_helium_depthwise(x, weights, parameters, y, scratch, shape, requantization);
+  return;
+#elif SQTVM_DSP
   if (sqtvm_depthwise_is_small(shape)) {
     sqtvm_depthwise_small(x, weights, parameters, y, shape, requantization);
     return;
@@ -95,7 +100,9 @@ SQTVM_INLINE void sqtvm_depthwise(const int8_t *x, const uint8_t *weights,
     return;
   }
 #endif
+#if !SQTVM_HELIUM
   sqtvm_depthwise_portable(x, weights, parameters, y, scratch, shape, requantization);
+#endif
 }
 
 #endif
