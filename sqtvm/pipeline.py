@@ -153,7 +153,7 @@ def _finish(
         quality = evaluator.judge(network)
         allocation = replace(allocation, accuracy=quality.accuracy, divergence=quality.divergence)
     drop = 100 * (evaluator.float_accuracy - allocation.accuracy)
-    failing = failing_budgets(settings.budget, realisation.measurement, drop)
+    failing = failing_budgets(settings.budget, realisation.measurement, drop, allocation.cost.bops)
     return replace(best, allocation=allocation, realisation=realisation, failing=failing)
 
 

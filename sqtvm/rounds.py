@@ -42,9 +42,12 @@ class Round:
 
 
 def failing_budgets(
-    budget: Budget, measurement: Measurement, accuracy_drop: float | None
+    budget: Budget, measurement: Measurement, accuracy_drop: float | None, bops: int
 ) -> tuple[str, ...]:
-    """Each limit that the measured firmware breaks, in words; accuracy_drop in points."""
+    """Each limit that the measured firmware breaks, in words.
+
+    accuracy_drop: in points; bops: of the allocation, which no measurement tells.
+    """
     failing: list[str] = []
     if budget.ms is not None and measurement.ms > budget.ms:
         failing.append(f"time: {measurement.ms:.2f} ms, wanted at most {budget.ms:g} ms")
@@ -56,6 +59,8 @@ def failing_budgets(
     energy = measurement.energy
     if budget.energy_mj is not None and energy is not None and energy.mj > budget.energy_mj:
         failing.append(f"energy: {energy.mj:.4g} mJ, wanted at most {budget.energy_mj:g} mJ")
+    if budget.bops is not None and bops > budget.bops:
+        failing.append(f"bit operations: {bops:,}, wanted at most {budget.bops:,}")
     if (
         budget.max_drop is not None
         and accuracy_drop is not None

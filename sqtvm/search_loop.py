@@ -82,7 +82,7 @@ def _rounds_of(
             workshop, network, style, folder / f"round-{number}", allocation.cost.ms
         )
         drop = 100 * (evaluator.float_accuracy - allocation.accuracy)
-        failing = failing_budgets(budget, realisation.measurement, drop)
+        failing = failing_budgets(budget, realisation.measurement, drop, allocation.cost.bops)
         rounds.append(
             Round(number, allocation, allocation.cost, costs.source, realisation, failing, style)
         )

@@ -104,6 +104,7 @@ class BudgetTable(_Table):
     flash: Size | None = None
     ram: Size | None = None
     mj: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    bops: Annotated[int, Field(ge=1)] | None = None
     max_drop: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
 
 
@@ -221,6 +222,7 @@ def resolve(
             ram_bytes=budget.get("ram"),
             max_drop=budget.get("max_drop"),
             energy_mj=budget.get("mj"),
+            bops=budget.get("bops"),
         ),
         out=Path(values.get("out", DEFAULT_OUT)),
     )
@@ -238,6 +240,7 @@ def command_line(settings: DeploySettings) -> str:
         "--budget-flash": budget.flash_bytes,
         "--budget-ram": budget.ram_bytes,
         "--budget-mj": None if budget.energy_mj is None else f"{budget.energy_mj:g}",
+        "--budget-bops": budget.bops,
         "--max-drop": None if budget.max_drop is None else f"{budget.max_drop:g}",
         "--measure": settings.measure,
         "--meter": settings.meter,

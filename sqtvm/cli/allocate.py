@@ -28,6 +28,8 @@ def allocate(
     budget_ms: options.BudgetMs = None,
     budget_flash: options.BudgetFlash = None,
     budget_ram: options.BudgetRam = None,
+    budget_mj: options.BudgetMj = None,
+    budget_bops: options.BudgetBops = None,
     max_drop: options.MaxDrop = None,
     method: options.Method = None,
     seed: options.Seed = None,
@@ -54,7 +56,9 @@ def allocate(
         from sqtvm import pipeline
         from sqtvm.allocate import allocate as stage
         from sqtvm.allocate.costs import analytic_costs
+        from sqtvm.errors import SqtvmError
         from sqtvm.firmware.boards import load_board
+        from sqtvm.measure.energy import modelled_energy
         from sqtvm.progress import Progress
         from sqtvm.quantize.calibration import calibrate
 
@@ -67,11 +71,19 @@ def allocate(
                 "board": board,
                 "method": method,
                 "seed": seed,
-                "budget": options.budget_flags(budget_ms, budget_flash, budget_ram, max_drop),
+                "budget": options.budget_flags(
+                    budget_ms, budget_flash, budget_ram, max_drop, budget_mj, budget_bops
+                ),
             },
             ("model", "data", "board"),
         )
-        clock_hz = load_board(settings.board).clock_hz
+        board_file = load_board(settings.board)
+        power = modelled_energy(board_file, 1.0)
+        if settings.budget.energy_mj is not None and power is None:
+            raise SqtvmError(
+                f"nothing tells the energy of an inference on {board_file.name}",
+                "add the datasheet's figures to a board file of your own, as [power]",
+            )
         on_progress(Progress("load", f"reading {settings.model}"))
         loaded = pipeline.load(settings)
         on_progress(Progress("quantize", "calibrating activations"))
@@ -79,8 +91,8 @@ def allocate(
         how = stage.AllocateSettings(method=settings.method, seed=settings.seed)
         allocation = stage.allocate(
             loaded,
-            settings.budget,
-            analytic_costs(loaded.graph, clock_hz),
+            settings.budget.with_energy_as_time(None if power is None else power.mj),
+            analytic_costs(loaded.graph, board_file.clock_hz),
             stage.new_evaluator(loaded, activations, how),
             how,
             on_progress,
@@ -115,7 +127,8 @@ def _table(allocation: Allocation) -> RenderableType:
     cost = allocation.cost
     words = (
         f"Predicted: {numbers.milliseconds(cost.ms)}, flash {numbers.size(cost.flash_bytes)} "
-        f"(weights {numbers.size(cost.weight_bytes)}), RAM {numbers.size(cost.ram_bytes)}; "
+        f"(weights {numbers.size(cost.weight_bytes)}), RAM {numbers.size(cost.ram_bytes)}, "
+        f"{cost.bops:,} bit operations; "
         f"accuracy {numbers.percent(allocation.accuracy)} on the samples that guided the search, "
         f"{allocation.evaluations} networks tried."
     )

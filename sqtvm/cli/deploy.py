@@ -21,6 +21,7 @@ def deploy(
     budget_flash: options.BudgetFlash = None,
     budget_ram: options.BudgetRam = None,
     budget_mj: options.BudgetMj = None,
+    budget_bops: options.BudgetBops = None,
     max_drop: options.MaxDrop = None,
     measure: options.Measure = None,
     meter: options.Meter = None,
@@ -75,7 +76,7 @@ def deploy(
                 "executor": executor,
                 "meter": meter,
                 "budget": options.budget_flags(
-                    budget_ms, budget_flash, budget_ram, max_drop, budget_mj
+                    budget_ms, budget_flash, budget_ram, max_drop, budget_mj, budget_bops
                 ),
             },
             ("model", "data", "board"),

@@ -128,6 +128,15 @@ BudgetMj: TypeAlias = Annotated[
         rich_help_panel=_BUDGETS,
     ),
 ]
+BudgetBops: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="COUNT",
+        help="bit operations of one inference: multiply-accumulates times bits of both factors",
+        rich_help_panel=_BUDGETS,
+    ),
+]
 MaxDrop: TypeAlias = Annotated[
     float | None,
     typer.Option(
@@ -244,5 +253,6 @@ def budget_flags(
     ram: int | None,
     max_drop: float | None,
     mj: float | None = None,
+    bops: int | None = None,
 ) -> Mapping[str, float | int | None]:
-    return {"ms": ms, "flash": flash, "ram": ram, "max_drop": max_drop, "mj": mj}
+    return {"ms": ms, "flash": flash, "ram": ram, "max_drop": max_drop, "mj": mj, "bops": bops}

@@ -68,7 +68,7 @@ def build_report(
     allocation that was measured.
     """
     measurement = kept.realisation.measurement
-    judged = verdicts(settings.budget, measurement, accuracy)
+    judged = verdicts(settings.budget, measurement, accuracy, kept.allocation.cost.bops)
     return schema.Report(
         created=datetime.now(UTC).replace(microsecond=0),
         board=_board(board),
@@ -83,6 +83,7 @@ def build_report(
             ram_bytes=settings.budget.ram_bytes,
             max_drop=settings.budget.max_drop,
             energy_mj=settings.budget.energy_mj,
+            bops=settings.budget.bops,
         ),
         fine_tuned=fine_tuned,
         adaptive_rounding=adaptive_rounding,

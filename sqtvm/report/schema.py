@@ -136,15 +136,16 @@ class BudgetPart(_Part):
     ram_bytes: Count | None
     max_drop: Amount | None
     energy_mj: Amount | None = None
+    bops: Count | None = None
 
 
 class VerdictPart(_Part):
     """One limit against what was had; reached is None where it could not be had."""
 
-    budget: Literal["time", "flash", "RAM", "energy", "accuracy drop"]
+    budget: Literal["time", "flash", "RAM", "energy", "bit operations", "accuracy drop"]
     limit: Amount
     reached: float | None
-    unit: Literal["ms", "bytes", "mJ", "points"]
+    unit: Literal["ms", "bytes", "mJ", "operations", "points"]
     source: str
     holds: bool
 

@@ -93,6 +93,8 @@ def _verdicts(report: Report) -> Table:
 def _amount(verdict: VerdictPart, amount: float) -> str:
     if verdict.unit == "bytes":
         return numbers.size(amount)
+    if verdict.unit == "operations":
+        return f"{amount:,.0f}"
     if verdict.unit == "mJ":
         return numbers.millijoules(amount)
     return numbers.milliseconds(amount) if verdict.unit == "ms" else f"{amount:.2f} points"

@@ -9,6 +9,7 @@ from sqtvm.report.schema import AccuracyPart, VerdictPart
 # Sizes are read off the linked image: exact, whatever the time's source is.
 _FROM_IMAGE = "linked image"
 _WITH_STACK = "linked image and stack high-water mark"
+_BY_SHAPES = "shapes and bits"
 _ON_ALL_SAMPLES = "integer model on all evaluation samples"
 
 
@@ -20,9 +21,10 @@ def accuracy_drop(accuracy: AccuracyPart) -> float | None:
 
 
 def verdicts(
-    budget: Budget, measurement: Measurement, accuracy: AccuracyPart
+    budget: Budget, measurement: Measurement, accuracy: AccuracyPart, bops: int
 ) -> tuple[VerdictPart, ...]:
-    """One verdict for each limit that was asked for; one that cannot be judged does not hold."""
+    """One verdict for each limit that was asked for; one that cannot be judged does not
+    hold. bops: of the allocation."""
     memory = measurement.memory
     energy = measurement.energy
     asked = (
@@ -36,6 +38,7 @@ def verdicts(
             "mJ",
             "" if energy is None else energy.source,
         ),
+        ("bit operations", budget.bops, bops, "operations", _BY_SHAPES),
         ("accuracy drop", budget.max_drop, accuracy_drop(accuracy), "points", _ON_ALL_SAMPLES),
     )
     return tuple(

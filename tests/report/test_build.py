@@ -48,7 +48,7 @@ def _report(budget: Budget, allocated: float | None = 0.9) -> Report:
         outputs=np.zeros((8, 5), np.int8),
     )
     board = load_board("stm32f746")
-    cost = Cost(2.4, 3100, 460, 900, 0)
+    cost = Cost(2.4, 3100, 460, 900, 7_000)
     allocation = Allocation(
         bits, "sigmaquant", 0.91, cost, True, (), layer_statistics(graph), (), 5, 0.02
     )
@@ -104,6 +104,8 @@ def test_totals_are_sums() -> None:
         (Budget(ms=2.5), [True]),
         (Budget(ms=2.4), [False]),
         (Budget(flash_bytes=3030, ram_bytes=455), [True, False]),
+        (Budget(bops=7_000), [True]),
+        (Budget(bops=6_999), [False]),
         (Budget(max_drop=2.1), [True]),
         (Budget(max_drop=1.9), [False]),
     ],
