@@ -30,7 +30,3 @@ uint64_t cycles_now(void)
     last = now;
     return ((uint64_t)wraps << 32) | now;
 }
-
-void cycles_tick(void)
-{
-}

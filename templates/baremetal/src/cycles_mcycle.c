@@ -17,7 +17,3 @@ uint64_t cycles_now(void)
     } while (high != again);
     return ((uint64_t)high << 32) | low;
 }
-
-void cycles_tick(void)
-{
-}
