@@ -45,8 +45,8 @@ class NetworkArchive:
     """An archive that was read.
 
     sha256: of the whole file, hexadecimal; input_in_workspace: whether the workspace has room for
-    the input, which an inference then overwrites; layers: names in number order; files: by path below
-    ``codegen/host``, as in ``src/default_lib0.c``.
+    the input, which an inference then overwrites; layers: names in number order; files: by path
+    below ``codegen/host``, as in ``src/default_lib0.c``.
     """
 
     sha256: str
