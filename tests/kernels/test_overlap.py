@@ -12,6 +12,7 @@ from sqtvm.compile.kernel_call import KernelCall, KernelStyle
 from sqtvm.compile.layouts import kernel_call
 from sqtvm.quantize.reference import run_layer
 from tests.kernels.cases import fixed_cases
+from tests.kernels.emulation import M7, M55, emulate
 from tests.kernels.program import array, build, network_of
 from tests.quantize.layers import Case
 
@@ -81,16 +82,7 @@ def test_outputs_may_lie_over_inputs(style: KernelStyle, tmp_path: Path) -> None
     assert (done.stdout.strip(), done.stderr) == ("0", ""), "number of the case from 1"
 
 
-def test_outputs_may_lie_over_inputs_on_the_m7(tmp_path: Path) -> None:
-    flags = ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16", "-mthumb", "-O3")
-    compiler = ("arm-none-eabi-gcc", *flags, "-nostartfiles", "-T", str(HERE / "bare_metal.ld"))
-    source = program(fixed_cases(), KernelStyle.FAST)
-    elf = build(source, tmp_path, compiler, [HERE / "bare_metal.c"])
-    command = ["qemu-system-arm", "-M", "mps2-an500", "-nographic", "-monitor", "none"]
-    command += ["-serial", "none", "-semihosting-config", "enable=on,target=native"]
-    done = subprocess.run(
-        [*command, "-kernel", str(elf)], capture_output=True, text=True, timeout=60
-    )
-    said = (done.stdout + done.stderr).strip()
-    assert said.isdecimal(), f"the emulator said {said!r}"
-    assert int(said) == 0, f"case {said} differs: {fixed_cases()[int(said) - 1]}"
+@pytest.mark.parametrize("core", [pytest.param(M7, id="m7"), pytest.param(M55, id="m55")])
+def test_outputs_may_lie_over_inputs_on(core: tuple[str, tuple[str, ...]], tmp_path: Path) -> None:
+    differing = emulate(program(fixed_cases(), KernelStyle.FAST), tmp_path, *core)
+    assert differing == 0, f"case {differing} differs: {fixed_cases()[differing - 1]}"
