@@ -1,4 +1,4 @@
-/* Convolution with Helium: four output positions by two channels, sixteen products an instruction,
+/* Convolution with Helium: three output positions by two channels, sixteen products an instruction,
  * from the same packed weights as the other paths. */
 #ifndef SQTVM_HELIUM_CONV2D_H
 #define SQTVM_HELIUM_CONV2D_H
@@ -8,7 +8,8 @@
 #include "sqtvm/tile3x2.h"
 #include "sqtvm/window.h"
 
-#define SQTVM_HELIUM_POSITIONS 4
+/* As many as tile3x2.h: outputs that lie over inputs count on it. */
+#define SQTVM_HELIUM_POSITIONS 3
 
 /* The window of one position as bytes in the order of the weights: the whole quads of every kernel
  * row, then what the rows leave over, then zeros to a whole quad; k0 k2 k1 k3 in each quad. */
@@ -156,7 +157,7 @@ SQTVM_INLINE void sqtvm_helium_conv2d(const int8_t *x, const uint8_t *weights,
                               : SQTVM_HELIUM_POSITIONS;
     const int8_t *columns[SQTVM_HELIUM_POSITIONS];
     for (int32_t i = 0; i < SQTVM_HELIUM_POSITIONS; ++i) {
-      /* Fewer positions than four at the end: one of them again. */
+      /* Fewer positions at the end: one of them again. */
       const int32_t of = i < count ? i : 0;
       columns[i] = work + of * depth;
       if (i < count) {
