@@ -3,9 +3,9 @@
 Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization" (2020): layer by layer,
 what a weight is rounded up by is learned between 0 and 1, so that the layer's output, computed from
 the quantized outputs of the layers before, comes close to the float network's; a penalty that
-grows sharper drives it to 0 or 1. Steps stay those of ``quantize``. Ours: the bias always follows, so
-that each channel keeps its mean, and both parts of the loss are relative, so that one weight
-between them suits all layers.
+grows sharper drives it to 0 or 1. Steps stay those of ``quantize``. Ours: the bias always
+follows, so that each channel keeps its mean, and both parts of the loss are relative, so that one
+weight between them suits all layers.
 """
 
 from __future__ import annotations
