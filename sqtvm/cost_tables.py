@@ -95,8 +95,11 @@ def cost_table(
 
 
 def kernel_digest(call: KernelCall, style: KernelStyle) -> str:
-    """Of the C that ``call`` compiles to, with every header of the kernels."""
-    return digest(call.source, style.value, _headers_digest())
+    """Of the C that ``call`` compiles to, with every header of the kernels, and of the sizes of
+    what it reads: compact kernels share their C between layers."""
+    sizes = [constant.nbytes for constant in call.constants]
+    text = f"{call.weight_bits} {sizes} {call.scratch_bytes}"
+    return digest(call.source, style.value, text, _headers_digest())
 
 
 def compiler_version(board: Board) -> str:

@@ -10,6 +10,7 @@ import pytest
 from sqtvm import cost_tables
 from sqtvm.allocate.costs import analytic_costs
 from sqtvm.compile.kernel_call import KernelStyle
+from sqtvm.compile.layouts import kernel_call
 from sqtvm.compile.network import compile_network
 from sqtvm.cost_tables import CostTable, cost_table
 from sqtvm.errors import ToolError
@@ -120,3 +121,13 @@ def test_costs_know_the_table(found: CostTable) -> None:
     bits = dict.fromkeys(WEIGHTED, 2)
     parts = [ms for (_, own), ms in found.ms.items() if own in (0, 2)]
     assert costs.cost(bits).ms == pytest.approx(sum(parts))
+
+
+def test_compact_kernels_of_other_bits_are_other_kernels() -> None:
+    digests = set()
+    for bits in (8, 4, 2):
+        network = quantize(GRAPH, ACTIVATIONS, dict.fromkeys(WEIGHTED, bits), X[:1])
+        layer = next(each for each in network.layers if each.name == "stem.conv")
+        call = kernel_call(layer, network, KernelStyle.COMPACT)
+        digests.add(cost_tables.kernel_digest(call, KernelStyle.COMPACT))
+    assert len(digests) == 3
