@@ -7,7 +7,10 @@ from pathlib import Path
 
 from tests.kernels.program import HERE, build
 
-M7 = ("mps2-an500", ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"))
+M7 = (
+    "mps2-an500",
+    ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16", "-DSQTVM_DUAL_ISSUE=1"),
+)
 M4 = ("mps2-an386", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"))
 M3 = ("mps2-an385", ("-mcpu=cortex-m3",))
 M33 = ("mps2-an505", ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"))

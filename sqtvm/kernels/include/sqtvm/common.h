@@ -31,6 +31,12 @@
 #define SQTVM_DSP 0
 #endif
 
+/* Cores that issue two instructions at once (the build says so; no macro of GCC does) get other
+ * orders and loads of the same loops. */
+#ifndef SQTVM_DUAL_ISSUE
+#define SQTVM_DUAL_ISSUE 0
+#endif
+
 /* Cores with Helium have the instructions of SQTVM_DSP too. */
 #if defined(__ARM_FEATURE_MVE) && SQTVM_DSP
 #define SQTVM_HELIUM 1

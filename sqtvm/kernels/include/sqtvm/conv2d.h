@@ -152,10 +152,11 @@ SQTVM_INLINE void sqtvm_conv2d(const int8_t *x, const uint8_t *weights, const in
   const uint32_t turns = (uint32_t)(shape->weight_bits == 2 ? shape->quads / 2 : shape->quads);
   int8_t *gathered = (int8_t *)scratch + shape->quads * 24;
   int8_t *tails = gathered + 4 * run;
+  const int32_t keeps_sums = sqtvm_conv2d_keeps_sums(shape);
   const int32_t length = (shape->out_width - 1) * shape->stride_width + shape->kernel_width;
   int32_t *pixels = (int32_t *)(void *)(tails + 3 * sqtvm_conv2d_tail_bytes(shape));
-  int32_t *ring = pixels + length;
-  int32_t *totals = ring + shape->kernel_height * shape->out_width;
+  int32_t *ring = pixels + (keeps_sums ? length : 0);
+  int32_t *totals = ring + (keeps_sums ? shape->kernel_height * shape->out_width : 0);
   sqtvm_conv2d_scratch work = {(int16_t *)(void *)scratch,
                                gathered,
                                tails,
