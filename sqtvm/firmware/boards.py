@@ -39,7 +39,7 @@ class Board(Table):
     tvm_target: as TVM writes targets; clock_hz: of the core in full operation; stack_bytes:
     reserved for the stack; boot: what the chip's boot loader wants to find in the image; usb: of
     what carries the serial port, a probe or the board itself; zephyr_board: Zephyr's name of it;
-    timestamp: the pin that energy monitors watch.
+    timestamp: the pin that energy monitors watch, high during an inference.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]

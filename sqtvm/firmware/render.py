@@ -125,6 +125,8 @@ def _values(board: Board, network: NetworkArchive) -> dict[str, Any]:
         "architecture": board.architecture,
         "core_flags": board.compiler.flags,
         "toolchain": board.compiler.prefix.rstrip("-"),
+        # The only chips whose pins the firmware drives by itself.
+        "trigger": board.timestamp is not None and board.clock.kind in FAMILIES,
         "drivers": {
             "board": _drivers(board.clock.kind, board.cycle_counter, board.uart.kind, board.boot),
             "emulator": _drivers(

@@ -4,7 +4,6 @@ counter, and edges of the pin that energy monitors watch."""
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,9 +16,8 @@ from tests.firmware.fake_archive import expected
 from tests.firmware.test_mlperf_tiny import Runner, results
 from tests.firmware.virtual.board import STM32F446_NUCLEO, STM32F746_DISCOVERY, VirtualBoard
 
-# The F746 has ports A to K; energy monitors are wired to D7 of the Arduino connector: UM1907 says
-# PI3, UM1724 PA8.
-PARTS = {"stm32f746": replace(STM32F746_DISCOVERY, ports=11), "stm32f446": STM32F446_NUCLEO}
+# Energy monitors are wired to D7 of the Arduino connector: UM1907 says PI3, UM1724 PA8.
+PARTS = {"stm32f746": STM32F746_DISCOVERY, "stm32f446": STM32F446_NUCLEO}
 PINS = {"stm32f746": (8, 3), "stm32f446": (0, 8)}
 X = np.array([1, -2, 3, -40, 50, -6], np.int8)
 

@@ -10,22 +10,20 @@
 
 #include "stm32_gpio.h"
 
-#define GPIO_BSRR REGISTER(GPIO_BASE(BOARD_TIMESTAMP_PORT) + 0x18u)
-
 /* The reference firmware holds its pin low for a millisecond or so; the monitors ask for 1 us. */
 enum { EDGES_HELD_PER_SECOND = 20000 };
 
 void mlperf_edge_init(void)
 {
     gpio_use_output(BOARD_TIMESTAMP_PORT, BOARD_TIMESTAMP_PIN);
-    GPIO_BSRR = 1u << BOARD_TIMESTAMP_PIN;
+    gpio_write(BOARD_TIMESTAMP_PORT, BOARD_TIMESTAMP_PIN, 1);
 }
 
 void mlperf_edge(void)
 {
-    GPIO_BSRR = 1u << (BOARD_TIMESTAMP_PIN + 16u);
+    gpio_write(BOARD_TIMESTAMP_PORT, BOARD_TIMESTAMP_PIN, 0);
     const uint64_t begin = platform_cycles();
     while (platform_cycles() - begin < platform_clock_hz() / EDGES_HELD_PER_SECOND) {
     }
-    GPIO_BSRR = 1u << BOARD_TIMESTAMP_PIN;
+    gpio_write(BOARD_TIMESTAMP_PORT, BOARD_TIMESTAMP_PIN, 1);
 }

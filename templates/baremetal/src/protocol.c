@@ -7,6 +7,13 @@
 #include "network.h"
 #include "platform.h"
 
+#if defined(SQTVM_TRIGGER)
+#include "trigger.h"
+#else
+#define trigger_init() ((void)0)
+#define trigger_set(high) ((void)0)
+#endif
+
 enum { PROFILE_ENTRY_BYTES = 12 };
 
 enum request_type {
@@ -118,11 +125,13 @@ static bool run(const uint8_t *payload, uint32_t count, enum refusal *reason)
         return false;
     }
     profile_reset();
+    trigger_set(1);
     const uint64_t begin = platform_cycles();
     MARK_INFERENCE_BEGIN();
     const int32_t status = network_run();
     MARK_INFERENCE_END();
     const uint64_t cycles = platform_cycles() - begin;
+    trigger_set(0);
     /* The planner may lay the workspace over the input, so that it has to be written again. */
     input_filled = 0;
     output_valid = status == 0;
@@ -300,6 +309,7 @@ void sqtvm_protocol_poll(void)
 
 void sqtvm_protocol_serve(void)
 {
+    trigger_init();
     for (;;) {
         sqtvm_protocol_poll();
     }

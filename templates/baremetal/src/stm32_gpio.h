@@ -12,6 +12,7 @@
 #define GPIO_MODER(port) REGISTER(GPIO_BASE(port) + 0x00u)
 #define GPIO_OSPEEDR(port) REGISTER(GPIO_BASE(port) + 0x08u)
 #define GPIO_PUPDR(port) REGISTER(GPIO_BASE(port) + 0x0Cu)
+#define GPIO_BSRR(port) REGISTER(GPIO_BASE(port) + 0x18u)
 #define GPIO_AFR(port, half) REGISTER(GPIO_BASE(port) + 0x20u + 4u * (half))
 
 /* Gives the pin to a peripheral, pulled up so that an open line is idle; port 0 is A. */
@@ -26,12 +27,17 @@ static inline void gpio_use_alternate(uint32_t port, uint32_t pin, uint32_t func
     replace_bits(&GPIO_MODER(port), 3u << (2u * pin), 2u << (2u * pin));
 }
 
-/* Makes the pin a push-pull output. */
+/* Makes the pin a push-pull output, which after a reset is low. */
 static inline void gpio_use_output(uint32_t port, uint32_t pin)
 {
     set_bits(&RCC_GPIO_ENR, 1u << port);
     (void)RCC_GPIO_ENR;
     replace_bits(&GPIO_MODER(port), 3u << (2u * pin), 1u << (2u * pin));
+}
+
+static inline void gpio_write(uint32_t port, uint32_t pin, int high)
+{
+    GPIO_BSRR(port) = 1u << (high ? pin : pin + 16u);
 }
 
 #endif

@@ -44,8 +44,8 @@ class Part:
     ports: int = 8
 
 
-# RM0385 2.2 (memory map) and 2.6 (boots from the flash on the ITCM bus as it leaves the factory);
-# UM1907: crystal of 25 MHz, virtual COM port on PA9 and PB7.
+# RM0385 2.2 (memory map, ports A to K) and 2.6 (boots from the flash on the ITCM bus as it leaves
+# the factory); UM1907: crystal of 25 MHz, virtual COM port on PA9 and PB7.
 STM32F746_DISCOVERY = Part(
     cpu=UC_CPU_ARM_CORTEX_M7,
     cached=True,
@@ -65,6 +65,7 @@ STM32F746_DISCOVERY = Part(
     usart_enable=(APB2ENR, 4),
     sends=Wiring(0, 9, 7),
     receives=Wiring(1, 7, 7),
+    ports=11,
 )
 # RM0390 2.2 (memory map, flash aliased at 0); UM1724: 8 MHz from the ST-LINK, PA2 and PA3.
 STM32F446_NUCLEO = Part(

@@ -1,0 +1,14 @@
+#include "trigger.h"
+
+#include "board.h"
+#include "stm32_gpio.h"
+
+void trigger_init(void)
+{
+    gpio_use_output(BOARD_TIMESTAMP_PORT, BOARD_TIMESTAMP_PIN);
+}
+
+void trigger_set(int high)
+{
+    gpio_write(BOARD_TIMESTAMP_PORT, BOARD_TIMESTAMP_PIN, high);
+}
