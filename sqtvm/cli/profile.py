@@ -86,7 +86,8 @@ def profile(
         show_json(_values(found, layer))
         return
     show(profile_table(found), quiet)
-    if chosen is not None:
+    # Without a C compiler there are none, as the table above says.
+    if chosen is not None and chosen.lines:
         show("", quiet)
         show(layer_table(chosen), quiet)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from sqtvm.cli import options
 from sqtvm.cli.console import STARTING, session, show, show_json
@@ -39,6 +38,7 @@ def run(
         ),
     ] = None,
     measure: options.Measure = None,
+    meter: options.Meter = None,
     samples: Annotated[int, typer.Option(min=1, metavar="N", help="inputs to run")] = 100,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -48,13 +48,14 @@ def run(
 
     In the emulator, instructions are counted exactly and cycles are estimated by a model; on a
     board (--measure serial:PORT) the image is written to it first, and its own counter is read.
+    --meter measures the energy of an inference meanwhile; else it is modelled.
 
     [bold]Examples[/]
 
     \b
     sqtvm run firmware --data test.npz
     sqtvm run sqtvm-out/firmware --data my_data:test --samples 10 --json
-    sqtvm run firmware --data test.npz --measure serial:/dev/ttyACM0
+    sqtvm run firmware --data test.npz --measure serial:/dev/ttyACM0 --meter ppk2:/dev/ttyACM1
     """
     with session(quiet, verbose) as on_progress:
         on_progress(STARTING)
@@ -65,10 +66,13 @@ def run(
         from sqtvm.firmware.project import open_project
         from sqtvm.frontend.data import load_data
         from sqtvm.measure.measure import measure as measure_stage
+        from sqtvm.measure.meter import parse_meter
         from sqtvm.measure.target import parse_target
         from sqtvm.progress import Progress
+        from sqtvm.report.measurement_table import measurement_table, measurement_values
 
-        settings = options.settings_from({"data": data, "measure": measure}, ("data",))
+        given = {"data": data, "measure": measure, "meter": meter}
+        settings = options.settings_from(given, ("data",))
         target = parse_target(settings.measure)
         if target.kind == "none":
             raise SettingsError("nothing runs with measure none", "give --measure emulator")
@@ -91,13 +95,13 @@ def run(
             inputs,
             network.layers,
             lambda done, total: on_progress(Progress("measure", f"on {target}", done, total)),
+            None if settings.meter is None else parse_meter(settings.meter),
         )
         accuracy = _accuracy(measurement, chosen)
     if as_json:
-        show_json(_values(measurement, accuracy))
+        show_json(measurement_values(measurement, accuracy))
     else:
-        show(_table(measurement), quiet)
-        show(_summary(measurement, accuracy), quiet)
+        show(measurement_table(measurement, accuracy), quiet)
 
 
 def _accuracy(measurement: Measurement, samples: Samples) -> float | None:
@@ -106,62 +110,3 @@ def _accuracy(measurement: Measurement, samples: Samples) -> float | None:
         return None
     classes = measurement.outputs.reshape(len(measurement.outputs), -1).argmax(axis=1)
     return float((classes == samples.y).mean())
-
-
-def _values(measurement: Measurement, accuracy: float | None) -> dict[str, object]:
-    return {
-        "target": measurement.target,
-        "samples": len(measurement.outputs),
-        "accuracy": accuracy,
-        "ms": measurement.ms,
-        "ms_source": measurement.ms_source,
-        "instructions": measurement.instructions,
-        "est_cycles": measurement.est_cycles,
-        "cycle_model": measurement.cycle_model,
-        "measured_cycles": measurement.measured_cycles,
-        "flash_bytes": measurement.memory.flash_bytes,
-        "ram_bytes": measurement.memory.ram_bytes,
-        "layers": [
-            {
-                "name": layer.name,
-                "instructions": layer.instructions,
-                "est_cycles": layer.est_cycles,
-                "measured_cycles": layer.measured_cycles,
-            }
-            for layer in measurement.layers
-        ],
-    }
-
-
-def _table(measurement: Measurement) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Layer", overflow="fold")
-    for heading in ("Instructions", "Estimated cycles", "Measured cycles"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    whole = (
-        "whole inference",
-        measurement.instructions,
-        measurement.est_cycles,
-        measurement.measured_cycles,
-    )
-    layers = (
-        (layer.name, layer.instructions, layer.est_cycles, layer.measured_cycles)
-        for layer in measurement.layers
-    )
-    for name, *figures in (*layers, whole):
-        shown = ("" if figure is None else f"{figure:,.0f}" for figure in figures)
-        table.add_row(name, *shown, end_section=name == "whole inference")
-    return table
-
-
-def _summary(measurement: Measurement, accuracy: float | None) -> str:
-    from sqtvm.report.numbers import milliseconds, percent, size
-
-    model = f", {measurement.cycle_model}" if measurement.cycle_model else ""
-    text = (
-        f"\n{milliseconds(measurement.ms)} ({measurement.ms_source}{model}), flash "
-        f"{size(measurement.memory.flash_bytes)}, RAM {size(measurement.memory.ram_bytes)}"
-    )
-    if accuracy is not None:
-        text += f"; {percent(accuracy)} of {len(measurement.outputs):,} samples right"
-    return text

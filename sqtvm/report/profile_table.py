@@ -15,15 +15,18 @@ from sqtvm.report import numbers
 
 _BAR = 18
 _COLOURS = {"load": "cyan", "store": "blue", "mac": "green", "alu": "yellow", "branch": "red"}
+# Without colours, as in a pipe, the classes have to look different too.
+_MARKS = {"load": "▓", "store": "▒", "mac": "█", "alu": "░", "branch": "/"}
 _LINES = 20
 _WIDTH = 44
 
 
 def profile_table(profile: Profile) -> RenderableType:
-    """One row a layer with its share of all instructions, drawn by class."""
+    """One row a layer with its share of all instructions, drawn by class where that is known."""
+    classes = CLASSES if any(layer.by_class for layer in profile.layers) else ()
     table = Table(box=None, pad_edge=False)
     table.add_column("Layer", no_wrap=True)
-    for heading in ("Instructions", "Est. cycles", "%", *(_title(name) for name in CLASSES)):
+    for heading in ("Instructions", "Est. cycles", "%", *(_title(name) for name in classes)):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     longest = max((layer.instructions for layer in profile.layers), default=0) or 1
@@ -33,7 +36,7 @@ def profile_table(profile: Profile) -> RenderableType:
             f"{layer.instructions:,}",
             f"{layer.est_cycles:,.0f}",
             f"{100 * layer.instructions / (profile.instructions or 1):.1f}",
-            *(_count(layer, name) for name in CLASSES),
+            *(numbers.count(layer.by_class[name]) for name in classes),
             _bar(layer, longest),
         )
     table.add_section()
@@ -42,12 +45,12 @@ def profile_table(profile: Profile) -> RenderableType:
         f"{profile.instructions:,}",
         f"{profile.est_cycles:,.0f}",
         "100.0",
-        *(numbers.count(profile.by_class[name]) for name in CLASSES),
+        *(numbers.count(profile.by_class[name]) for name in classes),
         "",
     )
-    key = Text("instructions: exact, ")
-    for name in CLASSES:
-        key.append("█ ", _COLOURS[name]).append(f"{_title(name)}  ")
+    key = Text("instructions: exact, " if classes else "instructions: by the emulator's timer")
+    for name in classes:
+        key.append(f"{_MARKS[name]} ", _COLOURS[name]).append(f"{_title(name)}  ")
     parts = [Text(), key, Text(f"cycles: estimated by {profile.cycle_model}")]
     if profile.note:
         parts.append(Text(profile.note, "bold"))
@@ -78,19 +81,16 @@ def layer_table(layer: LayerProfile) -> RenderableType:
     return Group(table, Text(fills)) if any(layer.fills) else table
 
 
-def _count(layer: LayerProfile, name: str) -> str:
-    """Empty where instructions could not be told apart."""
-    return numbers.count(layer.by_class[name]) if layer.by_class else ""
-
-
 def _bar(layer: LayerProfile, longest: int) -> Text:
-    """A bar as long as the layer is, its classes side by side."""
+    """A bar as long as the layer is, its classes side by side where they are known."""
+    if not layer.by_class:
+        return Text("█" * round(_BAR * layer.instructions / longest))
     bar = Text()
     done = drawn = 0
     for name in CLASSES:
         done += layer.by_class.get(name, 0)
         until = round(_BAR * done / longest)
-        bar.append("█" * (until - drawn), _COLOURS[name])
+        bar.append(_MARKS[name] * (until - drawn), _COLOURS[name])
         drawn = until
     return bar
 

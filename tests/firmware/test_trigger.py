@@ -15,7 +15,9 @@ RUNS = 3
 VOLTS, IDLE, BUSY = 3.3, 0.02, 0.1
 
 
-def watched(board: VirtualBoard, name: str) -> list[tuple[int, float]]:
+def watched(
+    board: VirtualBoard, name: str, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[int, float]]:
     """Every write to the pin as it happens: its level, and the core's cycle."""
     number, pin = PINS[name]
     port = board.ports[number]
@@ -28,15 +30,17 @@ def watched(board: VirtualBoard, name: str) -> list[tuple[int, float]]:
             level = {1 << pin: 1, 1 << (pin + 16): 0}[value]
             changes.append((level, float(board.core.time.cycles)))
 
-    port.write = watch
+    monkeypatch.setattr(port, "write", watch)
     return changes
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_a_meter_sees_each_inference_and_nothing_else(name: str, builder: Builder) -> None:
+def test_a_meter_sees_each_inference_and_nothing_else(
+    name: str, builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = builder.firmware(name, "board").elf.with_suffix(".hex")
     board = VirtualBoard(PARTS[name], image)
-    changes = watched(board, name)
+    changes = watched(board, name, monkeypatch)
     random = np.random.default_rng(0)
     with Session(board) as session:
         session.identify()
