@@ -14,7 +14,7 @@ from sqtvm.cli.console import STARTING, session, show, show_json
 
 if TYPE_CHECKING:
     from sqtvm.firmware.archive import NetworkArchive
-    from sqtvm.measure.profile import Profile
+    from sqtvm.measure.profile import LayerProfile, Profile
     from sqtvm.quantize.network import Int8Array
 
 _LOG = logging.getLogger("sqtvm.build")
@@ -81,7 +81,7 @@ def profile(
         found = profile_stage(firmware, described, _input(network, data), network.layers)
         chosen = None if layer is None else found.layer(layer)
         if picture is not None:
-            _draw(found, network.model, picture)
+            _draw(found, network.model, picture, chosen)
     if as_json:
         show_json(_values(found, layer))
         return
@@ -104,7 +104,7 @@ def _input(network: NetworkArchive, data: str | None) -> Int8Array:
     return np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8)
 
 
-def _draw(found: Profile, title: str, path: Path) -> None:
+def _draw(found: Profile, title: str, path: Path, layer: LayerProfile | None) -> None:
     from sqtvm.report.files import write_whole
     from sqtvm.report.profile_picture import profile_picture
     from sqtvm.settings import SettingsError
@@ -112,7 +112,8 @@ def _draw(found: Profile, title: str, path: Path) -> None:
     kind = path.suffix.lower()
     if kind not in (".png", ".svg"):
         raise SettingsError(f"{path}: is neither .png nor .svg", "give a name that ends with one")
-    write_whole(path, profile_picture(found, title, "png" if kind == ".png" else "svg"))
+    picture = profile_picture(found, title, "png" if kind == ".png" else "svg", layer)
+    write_whole(path, picture)
 
 
 def _values(found: Profile, layer: str | None) -> dict[str, object]:
