@@ -129,7 +129,8 @@ def show_costs(
 def prune_costs(
     board: _Board = None,
     days: Annotated[
-        int | None, typer.Option("--older-than", min=0, metavar="DAYS", help="only what is older")
+        int | None,
+        typer.Option("--older-than", min=0, max=36500, metavar="DAYS", help="only what is older"),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="forget all of it")] = False,
     store: _File = None,

@@ -61,9 +61,14 @@ def parse_executor(text: str) -> Executor:
     kind, _, rest = text.partition(":")
     if kind == LOCAL and rest.isdecimal() and int(rest) > 0:
         return Executor("local", int(rest))
-    if kind == "dask" and rest.startswith("//") and ":" in rest[2:]:
+    host, _, port = rest.removeprefix("//").rpartition(":")
+    if kind == "dask" and rest.startswith("//") and host and _is_port(port):
         return Executor("dask", address=f"tcp:{rest}")
     raise ToolError(f"'{text}' is no executor", f"use {_FORMS}")
+
+
+def _is_port(text: str) -> bool:
+    return text.isdecimal() and 0 < int(text) < 1 << 16
 
 
 def run_job(job: Job) -> Measurement:

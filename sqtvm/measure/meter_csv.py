@@ -46,8 +46,12 @@ def read_trace(path: Path, volts: float) -> Trace:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise MeasurementError(f"{path}: cannot be read: {error}") from error
-    if not rows:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise MeasurementError(
+            f"{path}: cannot be read: {reason}",
+            "give the CSV file that the instrument's program exports",
+        ) from error
+    if len(rows) < 2:
         raise MeasurementError(f"{path}: is empty", "record again")
     header = [name.strip() for name in rows[0]]
     time, current = _column(header, _TIME), _column(header, _CURRENT)
@@ -66,7 +70,8 @@ def read_trace(path: Path, volts: float) -> Trace:
         high = None if trigger is None else np.array([_is_high(x) for x in columns[trigger]])
     except (ValueError, IndexError) as error:
         raise MeasurementError(
-            f"{path}: a line has no numbers in the columns of the first: {error}"
+            f"{path}: a line has no numbers in the columns of the first: {error}",
+            "every line needs a number in each column that the first line names",
         ) from error
     return Trace(seconds, amperes, volts if own is None else float(np.median(own)), high)
 

@@ -156,13 +156,14 @@ class CostStore:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             database = sqlite3.connect(self.path, timeout=_WAIT_SECONDS)
-            database.execute("PRAGMA journal_mode = WAL")
             _prepare(database)
+            database.execute("PRAGMA journal_mode = WAL")
             yield database
         except (sqlite3.Error, OSError) as error:
             raise MeasurementError(
                 f"the store of costs {self.path} cannot be used: {error}",
-                "delete the file: everything in it can be measured again",
+                "check that its folder can be written to (XDG_CACHE_HOME names another); a damaged "
+                "store may be deleted, everything in it can be measured again",
             ) from error
         finally:
             if database is not None:
@@ -182,6 +183,9 @@ def _prepare(database: sqlite3.Connection) -> None:
         database.execute("BEGIN IMMEDIATE")
         if database.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
             return
+        others = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'costs'"
+        if database.execute(others).fetchone():
+            raise sqlite3.DatabaseError("it is a database of another program")
         database.execute("DROP TABLE IF EXISTS costs")
         database.execute(f"CREATE TABLE costs ({columns}, PRIMARY KEY (key))")
         database.execute(f"PRAGMA user_version = {_VERSION}")

@@ -6,10 +6,21 @@ import os
 import tempfile
 from pathlib import Path
 
+from sqtvm.errors import SqtvmError
+
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write by way of a temporary file beside ``path``, so that no reader sees half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    """Write by way of a temporary file beside ``path``, so that no reader sees half of it.
+
+    SqtvmError where the folder is missing or cannot be written to.
+    """
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    except OSError as error:
+        raise SqtvmError(
+            f"{path} cannot be written: {error.strerror}",
+            "give a path in a folder that is there and that you may write to",
+        ) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -1,4 +1,4 @@
-"""The Pareto front as a picture: accuracy over time, over flash, and over energy."""
+"""The Pareto front as a picture: accuracy over time, flash, RAM and energy."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import io
 from collections.abc import Callable
 from typing import Literal
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sqtvm.report.schema import FrontPart, Report
 
 _KEPT, _FRONT, _OTHER = "#c77700", "#2457c5", "#b9c1cb"
+# Points of accuracy below the best that are still to scale: one allocation that ruins the network
+# would press all others into a line.
+_SHOWN_POINTS = 10.0
 
 
 def front_picture(report: Report, kind: Literal["png", "svg"]) -> bytes:
-    """One panel a cost, all points in each; those on the front joined by a line in the first."""
+    """One panel a cost, all points in each; what loses more than ten points of accuracy against
+    the best is an arrow at the bottom with its accuracy beside it."""
     points = report.front
     panels: list[tuple[str, Callable[[FrontPart], float | None]]] = [
         (f"ms ({report.totals.ms_source})", lambda point: point.ms),
@@ -23,15 +28,16 @@ def front_picture(report: Report, kind: Literal["png", "svg"]) -> bytes:
     ]
     if all(point.energy_mj is not None for point in points):
         panels.append((f"mJ ({report.totals.energy_source})", lambda point: point.energy_mj))
+    known = [100 * point.accuracy for point in points if point.accuracy is not None]
+    floor = max(known, default=100.0) - _SHOWN_POINTS
     figure = Figure(figsize=(3.6 * len(panels), 3.6), layout="constrained")
     for place, (name, cost) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), place + 1)
-        for point in points:
-            accuracy = None if point.accuracy is None else 100 * point.accuracy
-            colour = _KEPT if point.kept else _FRONT if point.on_front else _OTHER
+        # What matters most is drawn last, above what has the same figures.
+        for point in sorted(points, key=lambda point: (point.kept, point.on_front)):
             value = cost(point)
-            if accuracy is not None and value is not None:
-                axes.plot(value, accuracy, "o", color=colour, zorder=3 if point.on_front else 2)
+            if point.accuracy is not None and value is not None:
+                _mark(axes, point, value, 100 * point.accuracy, floor)
         axes.set_xlabel(name)
         axes.grid(alpha=0.3)
         axes.set_axisbelow(True)
@@ -46,3 +52,19 @@ def front_picture(report: Report, kind: Literal["png", "svg"]) -> bytes:
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
     return buffer.getvalue()
+
+
+def _mark(axes: Axes, point: FrontPart, value: float, accuracy: float, floor: float) -> None:
+    """floor: the least accuracy that is to scale, in percent."""
+    colour = _KEPT if point.kept else _FRONT if point.on_front else _OTHER
+    shape = "o" if accuracy >= floor else "v"
+    axes.plot(value, max(accuracy, floor), shape, color=colour, clip_on=False)
+    if accuracy < floor:
+        axes.annotate(
+            f"{accuracy:.1f} %",
+            (value, floor),
+            xytext=(0, 5),
+            textcoords="offset points",
+            ha="center",
+            fontsize="x-small",
+        )

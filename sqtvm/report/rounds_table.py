@@ -33,11 +33,12 @@ def rounds_table(report: Report) -> Table:
 
 
 def front_table(report: Report) -> Table:
-    """Every allocation that was measured, those on the Pareto front in bold."""
-    table = _table("Pareto front (bold) of all that was measured")
+    """Every allocation that was measured, those on the Pareto front marked."""
+    table = _table("Pareto front of all that was measured")
     table.add_column("Allocation", no_wrap=True)
     for name in ("8/4/2 bits", "Search accuracy", "Time", "Flash", "RAM", "Energy"):
         table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("On the front")
     for point in report.front:
         table.add_row(
             f"{point.label}{' (kept)' if point.kept else ''}",
@@ -47,6 +48,7 @@ def front_table(report: Report) -> Table:
             numbers.size(point.flash_bytes),
             numbers.size(point.ram_bytes),
             "" if point.energy_mj is None else numbers.millijoules(point.energy_mj),
+            "yes" if point.on_front else "",
             style="bold" if point.on_front else "",
         )
     return table

@@ -40,6 +40,7 @@ def test_one_is_shown_by_its_name(run: Run, kept: CostStore) -> None:
 
 def test_pruning_says_what(run: Run, kept: CostStore) -> None:
     assert run("store", "prune").exit_code == 1
+    assert run("store", "prune", "--older-than", "9999999").exit_code == 2
     assert len(kept.rows()) == 3
     assert "1 costs forgotten" in run("store", "prune", "--board", "stm32f446").stdout
     assert run("store", "prune", "--older-than", "1").stdout.startswith("0 costs")
@@ -53,3 +54,6 @@ def test_exports_are_whole(run: Run, kept: CostStore) -> None:
     assert run("store", "export", "costs.json").exit_code == 0
     assert len(json.loads(Path("costs.json").read_text())) == 3
     assert run("store", "export", "costs.xml").exit_code == 1
+    missing = run("store", "export", "nowhere/costs.csv")
+    assert missing.exit_code == 1
+    assert "nowhere/costs.csv cannot be written: No such file" in missing.stderr

@@ -127,6 +127,7 @@ def test_a_column_of_voltage_is_used(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("", "is empty"),
+        ("time_s,current_mA,trigger\n", "is empty"),
         ("time,power\n1,2\n", "no column for current"),
         ("current_mA\n1\n", "no column for time"),
         ("time_s,current_mA\n1,much\n", "no numbers"),
@@ -137,6 +138,20 @@ def test_wrong_csv_files_are_errors(tmp_path: Path, content: str, message: str) 
     (tmp_path / "t.csv").write_text(content)
     with pytest.raises(MeasurementError, match=message):
         read_trace(tmp_path / "t.csv", VOLTS)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "No such file"), (b"\xff\xfe\x00", "it is no text")],
+)
+def test_files_that_are_no_csv_are_errors(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(MeasurementError, match=message) as caught:
+        read_trace(tmp_path / "t.csv", VOLTS)
+    assert "exports" in caught.value.hint
 
 
 class RecordedKit:

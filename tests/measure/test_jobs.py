@@ -77,7 +77,14 @@ def test_a_cluster_that_is_not_there_is_an_error(
     assert "dask scheduler" in caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["", "local:", "local:0", "dask", "dask://", "slurm://x:1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "local:", "local:0", "local:-1", "slurm://x:1"),
+        *("dask", "dask://", "dask://:8786", "dask://farm", "dask://farm:", "dask://farm:port"),
+        "dask://farm:70000",
+    ],
+)
 def test_unknown_executors_are_errors(text: str) -> None:
     with pytest.raises(ToolError, match="is no executor"):
         parse_executor(text)

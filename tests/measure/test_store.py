@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,6 +132,17 @@ def test_a_file_that_is_no_store_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MeasurementError, match="cannot be used") as caught:
         CostStore(path).rows()
     assert "delete" in caught.value.hint
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mail.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE letters (text)")
+        database.execute("CREATE TABLE costs (postage)")
+    before = path.read_bytes()
+    with pytest.raises(MeasurementError, match="of another program"):
+        CostStore(path).put([row("conv")])
+    assert path.read_bytes() == before
 
 
 def test_it_lies_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
