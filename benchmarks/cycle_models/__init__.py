@@ -1,0 +1,1 @@
+"""What the cycle models' errors were found with."""
