@@ -19,7 +19,6 @@ from sqtvm.front import (
     round_points,
     with_front,
 )
-from sqtvm.frontend.graph import Graph
 from sqtvm.frontend.load import load_model
 from sqtvm.frontend.model import Model
 from sqtvm.measure.energy import modelled_energy
@@ -39,7 +38,7 @@ from sqtvm.report.write import write_report
 from sqtvm.rounds import Round, failing_budgets
 from sqtvm.search_loop import best_round, run_rounds
 from sqtvm.settings import DeploySettings
-from sqtvm.tune import tune
+from sqtvm.tune import Tuned, tune
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +74,7 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
         best = best_round(settings.budget, rounds)
         front = _front(workshop, settings, evaluator, rounds, best, Path(temporary))
     tuned = tune(workshop, settings, best, evaluator)
-    kept = _finish(workshop, settings, best, tuned.graph, evaluator)
+    kept = _finish(workshop, settings, best, tuned, evaluator)
     judged = _accuracy(workshop, kept.realisation.network)
     report = build_report(
         settings=settings,
@@ -85,6 +84,7 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
         kept=kept,
         accuracy=judged,
         verification=_verify(workshop, kept),
+        equalized=tuned.equalized,
         fine_tuned=tuned.fine_tuned,
         adaptive_rounding=tuned.adaptive_rounding,
         front=front,
@@ -135,11 +135,14 @@ def _finish(
     workshop: Workshop,
     settings: DeploySettings,
     best: Round,
-    graph: Graph,
+    tuned: Tuned,
     evaluator: Evaluator,
 ) -> Round:
     """The chosen allocation once more, with the weights to keep and all verification samples."""
-    network = workshop.quantize(graph, best.allocation.weight_bits)
+    graph = tuned.graph
+    network = replace(workshop, activations=tuned.activations).quantize(
+        graph, best.allocation.weight_bits
+    )
     realisation = workshop.realise(
         graph,
         network,

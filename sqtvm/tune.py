@@ -1,14 +1,19 @@
-"""The weights that go with the chosen bits: trained, rounded adaptively, or as they were."""
+"""The weights that go with the chosen bits: equalized, trained or rounded adaptively where that
+brings the outputs closer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from sqtvm.allocate.evaluate import Evaluator
+from sqtvm.allocate.evaluate import BY_CHANCE, Evaluator, Quality
 from sqtvm.errors import SqtvmError
 from sqtvm.frontend.graph import Graph
 from sqtvm.progress import Progress
+from sqtvm.quantize.calibration import calibrate
+from sqtvm.quantize.equalize import equalize
 from sqtvm.quantize.finetune import FineTuneProgress, FineTuneSettings, fine_tune
+from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.reconstruct import ReconstructSettings, reconstruct
 from sqtvm.realise import Workshop
 from sqtvm.rounds import Round
@@ -24,9 +29,12 @@ _CHECKPOINT = "fine-tuning.pt"
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """graph: to quantize; fine_tuned, adaptive_rounding: what was done to its weights."""
+    """graph, activations: to quantize; equalized, fine_tuned, adaptive_rounding: what was done to
+    the weights."""
 
     graph: Graph
+    activations: Mapping[str, TensorQuantization]
+    equalized: bool = False
     fine_tuned: bool = False
     adaptive_rounding: bool = False
 
@@ -34,64 +42,82 @@ class Tuned:
 def tune(workshop: Workshop, settings: DeploySettings, best: Round, evaluator: Evaluator) -> Tuned:
     """The weights to quantize at the chosen bits.
 
-    They are trained where that was asked for, or where bits cost more accuracy than they should
-    and there is something to train with; a killed training is gone on with by the next one of
-    the same settings. Otherwise, where accuracy was lost, they are rounded adaptively on the
-    calibration samples, and that is kept if the outputs come closer to the float network's.
+    Channels are equalized first, where that brings the outputs at these bits closer to the float
+    network's. Then weights are trained where that was asked for, or where bits cost more accuracy
+    than they should and there is something to train with; a killed training is gone on with by
+    the next one of the same settings. Otherwise, where accuracy was lost, they are rounded
+    adaptively on the calibration samples, and that is kept if the outputs come closer.
     """
-    model = workshop.model
-    drop = 100 * (evaluator.float_accuracy - best.allocation.accuracy)
+    start, quality = _equalized_if_closer(workshop, best, evaluator)
+    drop = 100 * (evaluator.float_accuracy - quality.accuracy)
     bearable = _BEARABLE_DROP if settings.budget.max_drop is None else settings.budget.max_drop
     wanted = drop > bearable if settings.fine_tune is None else settings.fine_tune
-    if wanted and model.training is not None:
-        return Tuned(_fine_tuned(workshop, settings, best), fine_tuned=True)
+    if wanted and workshop.model.training is not None:
+        trained = _fine_tuned(workshop, settings, best, start)
+        return replace(start, graph=trained, fine_tuned=True)
     if settings.fine_tune:
         raise SqtvmError(
             "fine-tuning needs training data", "give --training, or training in sqtvm.toml"
         )
     if drop > min(_NEGLIGIBLE_DROP, bearable):
-        return _rounded(workshop, settings, best, evaluator)
-    return Tuned(model.graph)
+        rounded = _rounded(workshop, settings, best, start)
+        after = _judge(workshop, best, rounded, evaluator)
+        return rounded if after.divergence < quality.divergence else start
+    return start
 
 
-def _fine_tuned(workshop: Workshop, settings: DeploySettings, best: Round) -> Graph:
+def _equalized_if_closer(
+    workshop: Workshop, best: Round, evaluator: Evaluator
+) -> tuple[Tuned, Quality]:
+    """What to start from, and how good it is at the chosen bits."""
     model = workshop.model
-    assert model.training is not None
+    plain = Tuned(model.graph, workshop.activations)
+    graph = equalize(model.graph, model.calibration.x)
+    equalized = Tuned(graph, calibrate(graph, model.calibration.x), equalized=True)
+    before, after = (_judge(workshop, best, way, evaluator) for way in (plain, equalized))
+    # A gain that other samples could turn round is none.
+    if after.divergence * BY_CHANCE < before.divergence:
+        return equalized, after
+    return plain, before
+
+
+def _judge(workshop: Workshop, best: Round, tuned: Tuned, evaluator: Evaluator) -> Quality:
+    at_hand = replace(workshop, activations=tuned.activations)
+    return evaluator.judge(at_hand.quantize(tuned.graph, best.allocation.weight_bits))
+
+
+def _fine_tuned(workshop: Workshop, settings: DeploySettings, best: Round, start: Tuned) -> Graph:
+    training = workshop.model.training
+    assert training is not None
 
     def tell(progress: FineTuneProgress) -> None:
         message = f"loss {progress.loss:.4f}"
         workshop.on_progress(Progress("fine-tune", message, progress.step, progress.steps))
 
     return fine_tune(
-        model.graph,
-        workshop.activations,
+        start.graph,
+        start.activations,
         best.allocation.weight_bits,
-        model.training,
+        training,
         FineTuneSettings(steps=_FINE_TUNE_STEPS, seed=settings.seed),
         tell,
         checkpoint_file=settings.out / _CHECKPOINT,
     )
 
 
-def _rounded(
-    workshop: Workshop, settings: DeploySettings, best: Round, evaluator: Evaluator
-) -> Tuned:
-    graph, bits = workshop.model.graph, best.allocation.weight_bits
-    names = [node.name for node in graph.weighted]
+def _rounded(workshop: Workshop, settings: DeploySettings, best: Round, start: Tuned) -> Tuned:
+    names = [node.name for node in start.graph.weighted]
 
     def tell(name: str) -> None:
         message = f"weights of {name}"
         workshop.on_progress(Progress("round", message, names.index(name), len(names)))
 
-    rounded = reconstruct(
-        graph,
-        workshop.activations,
-        bits,
+    graph = reconstruct(
+        start.graph,
+        start.activations,
+        best.allocation.weight_bits,
         workshop.model.calibration.x,
         ReconstructSettings(seed=settings.seed),
         tell,
     )
-    before, after = (evaluator.judge(workshop.quantize(g, bits)) for g in (graph, rounded))
-    if after.divergence < before.divergence:
-        return Tuned(rounded, adaptive_rounding=True)
-    return Tuned(graph)
+    return replace(start, graph=graph, adaptive_rounding=True)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import numpy as np
-from pydantic import TypeAdapter
-
-from sqtvm.allocate.allocation import Allocation, Decision
+from sqtvm.allocate.allocation import Allocation
 from sqtvm.firmware.boards import Board
 from sqtvm.front import FrontPoint
 from sqtvm.frontend.graph import Graph, macs, parameter_count
@@ -29,13 +26,13 @@ from sqtvm.quantize.network import (
 )
 from sqtvm.quantize.scheme import weight_bytes
 from sqtvm.report import schema
+from sqtvm.report.turns import SOURCE, front_part, iteration_part
 from sqtvm.report.verdicts import verdicts
 from sqtvm.report.versions import tool_versions
 from sqtvm.rounds import Round
 from sqtvm.settings import DeploySettings, command_line
 
 _ACTIVATION_BITS = 8
-_SOURCE: TypeAdapter[schema.Source] = TypeAdapter(schema.Source)
 _OPERATORS = {
     IntegerLinear: "linear",
     IntegerAdd: "add",
@@ -58,6 +55,7 @@ def build_report(
     accuracy: schema.AccuracyPart,
     verification: Verification | None,
     fine_tuned: bool,
+    equalized: bool = False,
     adaptive_rounding: bool = False,
     front: Sequence[FrontPoint] = (),
 ) -> schema.Report:
@@ -85,6 +83,7 @@ def build_report(
             energy_mj=settings.budget.energy_mj,
             bops=settings.budget.bops,
         ),
+        equalized=equalized,
         fine_tuned=fine_tuned,
         adaptive_rounding=adaptive_rounding,
         met=all(verdict.holds for verdict in judged),
@@ -96,8 +95,8 @@ def build_report(
             equal_bytes=verification.equal,
             first_difference=verification.first,
         ),
-        iterations=tuple(_iteration(turn, turn is kept) for turn in rounds),
-        front=tuple(_front_part(point, f"round {kept.number}") for point in front),
+        iterations=tuple(iteration_part(turn, turn is kept) for turn in rounds),
+        front=tuple(front_part(point, f"round {kept.number}") for point in front),
         settings=_settings(settings),
         tool_versions=tool_versions(),
         seed=settings.seed,
@@ -187,7 +186,7 @@ def _totals(graph: Graph, allocation: Allocation, measurement: Measurement) -> s
     memory, energy = measurement.memory, measurement.energy
     return schema.TotalsPart(
         ms=measurement.ms,
-        ms_source=_SOURCE.validate_python(measurement.ms_source),
+        ms_source=SOURCE.validate_python(measurement.ms_source),
         instructions=measurement.instructions,
         est_cycles=measurement.est_cycles,
         cycle_model=measurement.cycle_model,
@@ -211,75 +210,13 @@ def _totals(graph: Graph, allocation: Allocation, measurement: Measurement) -> s
             ram_stack=memory.ram_stack,
         ),
         energy_mj=None if energy is None else energy.mj,
-        energy_source=None if energy is None else _SOURCE.validate_python(energy.source),
+        energy_source=None if energy is None else SOURCE.validate_python(energy.source),
         energy_detail="" if energy is None else energy.detail,
     )
 
 
 def _uniform_weight_bytes(graph: Graph, bits: int) -> int:
     return sum(weight_bytes(node, bits) for node in graph.weighted)
-
-
-def _iteration(turn: Round, kept: bool) -> schema.IterationPart:
-    measurement = turn.realisation.measurement
-    return schema.IterationPart(
-        number=turn.number,
-        weight_bits=dict(turn.allocation.weight_bits),
-        method=turn.allocation.method,
-        kernel_style=turn.kernel_style.value,
-        predicted=schema.CostPart(
-            ms=turn.predicted.ms,
-            flash_bytes=turn.predicted.flash_bytes,
-            ram_bytes=turn.predicted.ram_bytes,
-            weight_bytes=turn.predicted.weight_bytes,
-        ),
-        predicted_source=turn.predicted_source,
-        ms=measurement.ms,
-        ms_source=_SOURCE.validate_python(measurement.ms_source),
-        flash_bytes=measurement.memory.flash_bytes,
-        ram_bytes=measurement.memory.ram_bytes,
-        accuracy=_fraction(turn.allocation.accuracy),
-        energy_mj=None if measurement.energy is None else measurement.energy.mj,
-        failing=turn.failing,
-        kept=kept,
-        decisions=tuple(_decision(decision) for decision in turn.allocation.decisions),
-    )
-
-
-def _front_part(point: FrontPoint, kept: str) -> schema.FrontPart:
-    measurement = point.measurement
-    energy = measurement.energy
-    return schema.FrontPart(
-        label=point.label,
-        weight_bits=dict(point.weight_bits),
-        kernel_style=point.style.value,
-        accuracy=_fraction(point.accuracy),
-        ms=measurement.ms,
-        ms_source=_SOURCE.validate_python(measurement.ms_source),
-        flash_bytes=measurement.memory.flash_bytes,
-        ram_bytes=measurement.memory.ram_bytes,
-        energy_mj=None if energy is None else energy.mj,
-        on_front=point.on_front,
-        kept=point.label == kept,
-    )
-
-
-def _decision(decision: Decision) -> schema.DecisionPart:
-    return schema.DecisionPart(
-        layer=decision.layer,
-        bits_before=decision.bits_before,
-        bits_after=decision.bits_after,
-        reason=decision.reason,
-        kl_before=decision.kl_before,
-        kl_after=decision.kl_after,
-        accuracy=_fraction(decision.accuracy),
-        kept=decision.kept,
-    )
-
-
-def _fraction(accuracy: float | None) -> float | None:
-    """Without labels the search has no accuracy and says nan."""
-    return None if accuracy is None or np.isnan(accuracy) else accuracy
 
 
 def _settings(settings: DeploySettings) -> schema.SettingsPart:

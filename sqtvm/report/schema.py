@@ -168,14 +168,23 @@ class CostPart(_Part):
 
 
 class DecisionPart(_Part):
-    """One change of one layer's bits on the way to an allocation."""
+    """One change of one layer's bits on the way to an allocation.
+
+    sigma, cluster: of the layer's weights, 0 the narrowest cluster; costs are predicted. A trial
+    that was not kept has an entry for each layer that it would have changed, with the cost and
+    the accuracy of the whole trial.
+    """
 
     layer: str
+    sigma: Amount
+    cluster: Count
     bits_before: Bits
     bits_after: Bits
     reason: str
     kl_before: Amount
     kl_after: Amount
+    cost_before: CostPart
+    cost_after: CostPart
     accuracy: Fraction | None
     kept: bool
 
@@ -248,6 +257,7 @@ class Report(_Part):
     layers: tuple[LayerPart, ...]
     totals: TotalsPart
     budget: BudgetPart
+    equalized: bool = False
     fine_tuned: bool
     adaptive_rounding: bool = False
     met: bool

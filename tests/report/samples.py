@@ -94,17 +94,21 @@ def report(
             )
         )
     bits = {part.name: part.weight_bits for part in layers if part.weight_bits is not None}
+    cost = schema.CostPart(ms=44.0, flash_bytes=flash, ram_bytes=ram, weight_bytes=weights)
     decision = schema.DecisionPart(
         layer="stack3.conv2",
+        sigma=0.31,
+        cluster=1,
         bits_before=4,
         bits_after=2,
         reason="frees the most bytes for the least divergence",
         kl_before=0.2,
         kl_after=0.41,
+        cost_before=cost.model_copy(update={"flash_bytes": flash + 9216}),
+        cost_after=cost,
         accuracy=0.91 if labelled else None,
         kept=True,
     )
-    cost = schema.CostPart(ms=44.0, flash_bytes=flash, ram_bytes=ram, weight_bytes=weights)
     iterations = tuple(
         schema.IterationPart(
             number=number,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sqtvm.allocate.allocate import layer_statistics
-from sqtvm.allocate.allocation import Allocation
+from sqtvm.allocate.allocation import Allocation, Decision
 from sqtvm.allocate.budget import Budget, Cost
 from sqtvm.firmware.boards import load_board
+from sqtvm.firmware.memory_use import MemoryUse
 from sqtvm.frontend.model import Model, Samples
-from sqtvm.measure.measurement import LayerMeasurement, Measurement, MemoryUse
+from sqtvm.measure.measurement import LayerMeasurement, Measurement
 from sqtvm.measure.verify import Verification
 from sqtvm.quantize.build import quantize
 from sqtvm.quantize.calibration import calibrate
+from sqtvm.report import numbers
 from sqtvm.report.build import build_report
 from sqtvm.report.html import render_html
 from sqtvm.report.schema import AccuracyPart, Report
@@ -49,8 +53,12 @@ def _report(budget: Budget, allocated: float | None = 0.9) -> Report:
     )
     board = load_board("stm32f746")
     cost = Cost(2.4, 3100, 460, 900, 7_000)
+    statistics = layer_statistics(graph)
+    layer = statistics[0].name
+    before = replace(cost, flash_bytes=4_711)
+    decision = Decision(layer, 8, 4, "to fit", 0.1, 0.2, before, cost, 0.9, kept=True)
     allocation = Allocation(
-        bits, "sigmaquant", 0.91, cost, True, (), layer_statistics(graph), (), 5, 0.02
+        bits, "sigmaquant", 0.91, cost, True, (), statistics, (decision,), 5, 0.02
     )
     realisation = Realisation(network, measurement)
     kept = Round(2, allocation, cost, "emulated", realisation, ())
@@ -134,3 +142,14 @@ def test_it_survives_json() -> None:
     assert Report.model_validate_json(to_json(report)) == report
     assert "--budget-ms 50" in report.settings.command
     assert {"sqtvm", "python", "torch", "numpy"} <= report.tool_versions.keys()
+
+
+def test_decisions_tell_the_cluster_and_the_cost_before_and_after() -> None:
+    report = _report(Budget())
+    (decision,) = report.iterations[-1].decisions
+    (statistics,) = (s for s in layer_statistics(every_operator()) if s.name == decision.layer)
+    assert (decision.sigma, decision.cluster) == (statistics.sigma, statistics.cluster)
+    assert (decision.cost_before.flash_bytes, decision.cost_after.flash_bytes) == (4_711, 3_100)
+    page = render_html(report)
+    assert numbers.small(statistics.sigma) in page
+    assert numbers.size(4_711) in page
