@@ -14,6 +14,7 @@ from sqtvm.allocate.evaluate import Evaluator
 from sqtvm.compile.kernel_call import KernelStyle
 from sqtvm.compile.network import compile_network
 from sqtvm.errors import SqtvmError
+from sqtvm.measure.calibrated import model_for_board
 from sqtvm.measure.jobs import Executor, Job, run_jobs
 from sqtvm.measure.measurement import Measurement
 from sqtvm.pricing import known_measurement, remember
@@ -140,6 +141,7 @@ def _job(
         name,
         archive.path.read_bytes(),
         workshop.board.model_dump_json(),
+        model_for_board(workshop.board).model_dump_json(),
         prepare_input(network, first_samples(model.evaluation, 1)),
         tuple(layer.name for layer in network.layers),
     )

@@ -23,6 +23,7 @@ from sqtvm.errors import SqtvmError, ToolError
 from sqtvm.firmware.boards import Board
 from sqtvm.firmware.build import build
 from sqtvm.firmware.project import generate
+from sqtvm.measure.cycles import CycleModel
 from sqtvm.measure.measure import measure
 from sqtvm.measure.measurement import Measurement
 from sqtvm.measure.target import Target
@@ -35,12 +36,15 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """archive: the content of a Model Library Format file; board: its description as JSON;
-    inputs: int8 [samples, *input shape]; layer_names: of the network, in its order."""
+    """archive: the content of a Model Library Format file; board, model: its description and the
+    cycle model of the estimates, as JSON, for a calibration lies beside the board's file on one
+    machine only; inputs: int8 [samples, *input shape]; layer_names: of the network, in its order.
+    """
 
     name: str
     archive: bytes
     board: str
+    model: str
     inputs: NDArray[np.int8]
     layer_names: tuple[str, ...]
 
@@ -79,7 +83,10 @@ def run_job(job: Job) -> Measurement:
         archive = folder / "model.tar"
         archive.write_bytes(job.archive)
         firmware = build(generate(archive, board, folder / "firmware"), "emulator")
-        return measure(firmware, board, Target("emulator"), job.inputs, job.layer_names)
+        model = CycleModel.model_validate_json(job.model)
+        return measure(
+            firmware, board, Target("emulator"), job.inputs, job.layer_names, model=model
+        )
 
 
 def run_jobs(

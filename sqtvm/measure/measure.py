@@ -17,6 +17,7 @@ from sqtvm.measure import inference
 from sqtvm.measure.calibrated import model_for_board
 from sqtvm.measure.counted import count, emulated_machine
 from sqtvm.measure.counting import NoCompilerError
+from sqtvm.measure.cycles import CycleModel
 from sqtvm.measure.energy import measured_energy, modelled_energy, supply_volts
 from sqtvm.measure.inference import Inferences, OnProgress, on_emulators_timer
 from sqtvm.measure.layers import counted_layer, measured_layers, repeatability
@@ -35,14 +36,15 @@ def measure(
     layer_names: Sequence[str],
     on_progress: OnProgress | None = None,
     meter: MeterName | None = None,
+    model: CycleModel | None = None,
 ) -> Measurement:
     """Run every one of ``inputs`` (int8 [samples, *input shape]) on the target.
 
     firmware: its emulated variant for the emulator; for a board the board's own, which at a serial
     port has been flashed, and which a labgrid place is flashed with; layer_names: of the integer
     network, in its order; on_progress: called with the inferences done and those in all; meter:
-    what records the supply current meanwhile, without one the energy is modelled. The
-    outputs are int8 [samples, output bytes].
+    what records the supply current meanwhile, without one the energy is modelled; model: of the
+    emulator's cycles, by default the board's own. The outputs are int8 [samples, output bytes].
 
     On the emulator, instructions are those of the first input, exact, and the time is the
     cycle model's; on a board, cycles are the median of all inferences. Raises MeasurementError
@@ -55,7 +57,8 @@ def measure(
 
     def run() -> Measurement:
         if target.kind == "emulator":
-            return _emulated(firmware, board, target, inputs, layer_names, on_progress)
+            chosen = model_for_board(board) if model is None else model
+            return _emulated(firmware, board, target, chosen, inputs, layer_names, on_progress)
         return _measured(firmware, board, target, inputs, layer_names, on_progress)
 
     if meter is None:
@@ -79,18 +82,18 @@ def _emulated(
     firmware: Firmware,
     board: Board,
     target: Target,
+    model: CycleModel,
     inputs: NDArray[np.int8],
     layer_names: Sequence[str],
     on_progress: OnProgress | None,
 ) -> Measurement:
     _require_variant(firmware, "emulator", target)
-    model = model_for_board(board)
     wait_states = board.clock.wait_states
     try:
         done = count(firmware, board, model, inputs, layer_names, on_progress)
     except NoCompilerError as error:
         _LOG.warning("%s; taking the emulator's timer instead", error)
-        return _timed(firmware, board, target, inputs, layer_names, on_progress)
+        return _timed(firmware, board, target, model, inputs, layer_names, on_progress)
     whole = done.cycles(model, wait_states)
     return Measurement(
         target=str(target),
@@ -114,12 +117,12 @@ def _timed(
     firmware: Firmware,
     board: Board,
     target: Target,
+    model: CycleModel,
     inputs: NDArray[np.int8],
     layer_names: Sequence[str],
     on_progress: OnProgress | None,
 ) -> Measurement:
     """Where instructions can be told by the emulator's timer only, without classes."""
-    model = model_for_board(board)
     machine, clock_hz = emulated_machine(board), board.emulator.clock_hz
     sha256 = firmware.project.archive_sha256
     done = on_emulators_timer(machine, clock_hz, firmware.elf, sha256, inputs, on_progress)

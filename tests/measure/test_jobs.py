@@ -10,12 +10,17 @@ import pytest
 from sqtvm.compile.network import compile_network
 from sqtvm.errors import SqtvmError, ToolError
 from sqtvm.firmware.boards import load_board
+from sqtvm.measure.cycles import Span, model_for
 from sqtvm.measure.jobs import Executor, Job, parse_executor, run_jobs
 from sqtvm.quantize.build import quantize
 from sqtvm.quantize.calibration import calibrate
 from tests.compile.graphs import every_operator
 
 BOARD = load_board("stm32f446")
+# As a calibration would leave it.
+MODEL = model_for(BOARD.core).model_copy(
+    update={"name": "calibrated", "scale": Span(low=1.5, likely=2, high=2.5)}
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +37,8 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[Job]:
         compile_network("every", graph, network, BOARD.tvm_target, path)
         inputs = np.zeros((1, *network.input_shape), np.int8)
         names = tuple(layer.name for layer in network.layers)
-        made.append(Job(f"{bits} bits", path.read_bytes(), BOARD.model_dump_json(), inputs, names))
+        described = BOARD.model_dump_json(), MODEL.model_dump_json()
+        made.append(Job(f"{bits} bits", path.read_bytes(), *described, inputs, names))
     return made
 
 
@@ -43,6 +49,7 @@ def test_a_cluster_measures_what_this_machine_does(jobs: list[Job]) -> None:
     assert seen == [(1, 3), (2, 3), (3, 3)]
     instructions = [found.instructions for found in here]
     assert len(set(instructions)) == 3
+    assert all(found.cycle_model == MODEL.title for found in here)
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
     ) as cluster:
