@@ -9,12 +9,14 @@ from typing import TypeAlias
 
 @dataclass(frozen=True)
 class Progress:
-    """stage: one word; message: what is being done; done and total: steps, total 0 if unknown."""
+    """stage: one word; message: what is being done; done and total: steps, total 0 if unknown;
+    lasting: the message is a result that stays on the screen."""
 
     stage: str
     message: str
     done: int = 0
     total: int = 0
+    lasting: bool = False
 
 
 OnProgress: TypeAlias = Callable[[Progress], None]

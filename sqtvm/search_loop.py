@@ -94,6 +94,7 @@ def _rounds_of(
                 f"{measured.ms_source} {measured.ms:.3f} ms; predicted "
                 f"{allocation.cost.flash_bytes:,} B of flash, linked "
                 f"{measured.memory.flash_bytes:,} B",
+                lasting=True,
             )
         )
         mj_per_ms = _mj_per_ms(measured)

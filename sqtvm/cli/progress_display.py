@@ -60,6 +60,8 @@ class _Live:
             self._stage, self._started = progress.stage, time.monotonic()
             self._task = self._bars.add_task(progress.message, stage=progress.stage, total=None)
         assert self._task is not None
+        if progress.lasting:
+            self._bars.console.print(f"  {progress.message}", markup=False, soft_wrap=True)
         self._bars.update(
             self._task,
             description=progress.message,
@@ -87,7 +89,8 @@ class _Lines:
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if progress.stage == self._stage and now - self._printed < _LINE_SECONDS:
+        soon = progress.stage == self._stage and now - self._printed < _LINE_SECONDS
+        if soon and not progress.lasting:
             return
         self._stage, self._printed = progress.stage, now
         steps = f" ({progress.done}/{progress.total})" if progress.total else ""
