@@ -25,7 +25,7 @@ from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.reconstruct import ReconstructSettings, reconstruct
 
 _CALIBRATION_SAMPLES = 512
-FINE_TUNING = FineTuneSettings(steps=400)
+FINE_TUNING = FineTuneSettings(steps=100)
 RECONSTRUCTION = ReconstructSettings()
 ALLOCATION = AllocateSettings()
 _ALLOCATION_SETTINGS = {
