@@ -30,7 +30,9 @@ def uniform(problem: Problem) -> Found:
         chosen = dict.fromkeys(problem.names, bits)
         if problem.holds(chosen) or bits == min(BITS):
             break
-    return chosen, ()
+    walk = Walk.start(problem)
+    walk.move(chosen, dict.fromkeys(problem.names, f"uniform: {bits} bits are the most that fit"))
+    return walk.bits, tuple(walk.decisions)
 
 
 def greedy(problem: Problem) -> Found:

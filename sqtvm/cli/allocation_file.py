@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqtvm.allocate.allocation import Allocation
 from sqtvm.errors import SqtvmError
 from sqtvm.report.files import write_whole
-from sqtvm.report.schema import CostPart
+from sqtvm.report.schema import CostPart, DecisionPart
+from sqtvm.report.turns import decision_parts
 
 
 class AllocationFile(BaseModel):
-    """Bits by layer, and what they were predicted to cost.
+    """Bits by layer, what they were predicted to cost, and every decision on the way there.
 
     accuracy: of the integer network on the samples that guided the search; None without labels.
     """
@@ -30,6 +31,7 @@ class AllocationFile(BaseModel):
     predicted: CostPart
     feasible: bool
     binding: tuple[str, ...]
+    decisions: tuple[DecisionPart, ...] = ()
 
 
 def from_allocation(allocation: Allocation, model: str, board: str) -> AllocationFile:
@@ -49,6 +51,7 @@ def from_allocation(allocation: Allocation, model: str, board: str) -> Allocatio
             },
             "feasible": allocation.feasible,
             "binding": allocation.binding,
+            "decisions": decision_parts(allocation),
         }
     )
 

@@ -32,7 +32,7 @@ def iteration_part(turn: Round, kept: bool) -> schema.IterationPart:
         energy_mj=None if measurement.energy is None else measurement.energy.mj,
         failing=turn.failing,
         kept=kept,
-        decisions=_decisions(turn.allocation),
+        decisions=decision_parts(turn.allocation),
     )
 
 
@@ -55,7 +55,8 @@ def front_part(point: FrontPoint, kept: str) -> schema.FrontPart:
     )
 
 
-def _decisions(allocation: Allocation) -> tuple[schema.DecisionPart, ...]:
+def decision_parts(allocation: Allocation) -> tuple[schema.DecisionPart, ...]:
+    """Every decision on the way to the allocation, in order."""
     statistics = {layer.name: layer for layer in allocation.layers}
     return tuple(
         schema.DecisionPart(

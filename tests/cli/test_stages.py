@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sqtvm.allocate.allocate import METHODS
 from sqtvm.report.write import read_report
 from tests.cli.conftest import Run
 
@@ -43,6 +44,26 @@ def test_analyze_shows_layers(run: Run, folder: Path) -> None:
     assert rows["0"]["macs"] == 4 * 9 * 16
     assert rows["0"]["kl"]["2"] > rows["0"]["kl"]["8"]
     assert "whole network" in run("analyze").stdout
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_holds_the_budget_and_tells_its_decisions(
+    method: str, run: Run, folder: Path
+) -> None:
+    assert run("allocate", "--budget-flash", "20k", "--out", "roomy.json").exit_code == 0
+    roomy = json.loads((folder / "roomy.json").read_text())
+    assert roomy["decisions"] == []
+    limit = roomy["predicted"]["flash_bytes"] - 60
+    result = run("allocate", "--method", method, "--budget-flash", str(limit))
+    assert result.exit_code == 0, result.stderr
+    file = json.loads((folder / "allocation.json").read_text())
+    assert file["method"] == method
+    assert file["predicted"]["flash_bytes"] <= limit
+    assert set(file["weight_bits"].values()) != {8}
+    last = file["decisions"][-1]
+    assert last["cost_after"]["flash_bytes"] != last["cost_before"]["flash_bytes"]
+    assert last["cluster"] in (0, 1, 2)
+    assert last["kl_after"] != last["kl_before"]
 
 
 def test_stages_in_a_row(run: Run, folder: Path) -> None:
