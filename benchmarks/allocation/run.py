@@ -13,6 +13,7 @@ from benchmarks.allocation.cells import Cell, Finish, Result
 from benchmarks.allocation.networks import TASKS
 from benchmarks.allocation.training import trained_graph
 from sqtvm.allocate.allocate import AllocateSettings, allocate
+from sqtvm.allocate.allocation import Allocation
 from sqtvm.allocate.budget import Budget
 from sqtvm.allocate.costs import LayerCosts
 from sqtvm.allocate.evaluate import Evaluator, Quality
@@ -23,6 +24,7 @@ from sqtvm.quantize.calibration import calibrate
 from sqtvm.quantize.finetune import FineTuneSettings, fine_tune
 from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.reconstruct import ReconstructSettings, reconstruct
+from sqtvm.quantize.scheme import weight_bytes
 
 _CALIBRATION_SAMPLES = 512
 FINE_TUNING = FineTuneSettings(steps=100)
@@ -70,7 +72,7 @@ class _MeteredEvaluator(Evaluator):
 
 
 @dataclass(frozen=True, eq=False)
-class _Bench:
+class Bench:
     """One network with one seed, ready to be allocated."""
 
     model: Model
@@ -84,7 +86,7 @@ class Runner:
 
     def __init__(self, known: list[Result]) -> None:
         self._known = list(known)
-        self._benches: dict[tuple[str, int], _Bench] = {}
+        self._benches: dict[tuple[str, int], Bench] = {}
 
     def run(self, cell: Cell) -> Result:
         bench = self._bench(cell.network, cell.seed)
@@ -105,11 +107,11 @@ class Runner:
         self._known.append(result)
         return result
 
-    def _bench(self, network: str, seed: int) -> _Bench:
+    def _bench(self, network: str, seed: int) -> Bench:
         if (network, seed) not in self._benches:
             if len(self._benches) > 1:
                 self._benches.clear()
-            self._benches[network, seed] = _prepare(network, seed)
+            self._benches[network, seed] = prepare(network, seed)
         return self._benches[network, seed]
 
     def _allocated(self, cell: Cell) -> Result | None:
@@ -150,7 +152,8 @@ def _chosen_alike(result: Result) -> bool:
     return all(found.get(key) == value for key, value in settings(Finish.CORRECTED).items())
 
 
-def _prepare(network: str, seed: int) -> _Bench:
+def prepare(network: str, seed: int) -> Bench:
+    """A network of the benchmark with its calibration samples, which the seed chooses."""
     task = TASKS[network]
     split = task.load()
     graph = trained_graph(task, split)
@@ -163,26 +166,34 @@ def _prepare(network: str, seed: int) -> _Bench:
     model = Model(network, graph, calibration, split.test, split.train)
     activations = calibrate(graph, calibration.x)
     evaluator = _MeteredEvaluator(model, activations, seed)
-    return _Bench(model, activations, evaluator, float_accuracy(graph, split.test))
+    return Bench(model, activations, evaluator, float_accuracy(graph, split.test))
 
 
-def _allocate(bench: _Bench, cell: Cell) -> Result:
+def budget_bytes(bench: Bench, share: int) -> int:
+    """share: percent of the weights' bytes at 8 bits."""
+    return sum(weight_bytes(node, 8) for node in bench.model.graph.weighted) * share // 100
+
+
+def choose(bench: Bench, share: int, method: str, seed: int) -> Allocation:
+    """Bits for a budget of packed weights alone."""
+    costs = LayerCosts(bench.model.graph, clock_hz=1, ram_bytes=0)
+    budget = Budget(flash_bytes=budget_bytes(bench, share))
+    chosen = replace(ALLOCATION, method=method, seed=seed)
+    return allocate(bench.model, budget, costs, bench.evaluator, chosen)
+
+
+def _allocate(bench: Bench, cell: Cell) -> Result:
     """The bits alone; the accuracy is still missing."""
-    graph = bench.model.graph
-    costs = LayerCosts(graph, clock_hz=1, ram_bytes=0)
-    names = [node.name for node in graph.weighted]
-    whole = costs.cost(dict.fromkeys(names, 8)).weight_bytes
-    budget = Budget(flash_bytes=whole * cell.share // 100)
+    names = [node.name for node in bench.model.graph.weighted]
     started = time.monotonic()
     bench.evaluator.begin()
-    chosen = replace(ALLOCATION, method=cell.method, seed=cell.seed)
-    allocation = allocate(bench.model, budget, costs, bench.evaluator, chosen)
+    allocation = choose(bench, cell.share, cell.method, cell.seed)
     seconds = time.monotonic() - started + bench.evaluator.unpaid_seconds
     return Result(
         cell,
         tuple(allocation.weight_bits[name] for name in names),
         allocation.cost.weight_bytes,
-        whole * cell.share // 100,
+        budget_bytes(bench, cell.share),
         bench.float_accuracy,
         float("nan"),
         # allocate() evaluates its answer once more for every method.
@@ -194,7 +205,7 @@ def _allocate(bench: _Bench, cell: Cell) -> Result:
     )
 
 
-def _finish(bench: _Bench, found: Result) -> Result:
+def _finish(bench: Bench, found: Result) -> Result:
     model, cell = bench.model, found.cell
     assert model.training is not None
     names = [node.name for node in model.graph.weighted]
