@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sqtvm.allocate.evaluate import BY_CHANCE, Evaluator, Quality
+from sqtvm.allocate.evaluate import Evaluator, Quality
 from sqtvm.errors import SqtvmError
 from sqtvm.frontend.graph import Graph
 from sqtvm.progress import Progress
@@ -75,10 +75,7 @@ def _equalized_if_closer(
     graph = equalize(model.graph, model.calibration.x)
     equalized = Tuned(graph, calibrate(graph, model.calibration.x), equalized=True)
     before, after = (_judge(workshop, best, way, evaluator) for way in (plain, equalized))
-    # A gain that other samples could turn round is none.
-    if after.divergence * BY_CHANCE < before.divergence:
-        return equalized, after
-    return plain, before
+    return (equalized, after) if after.divergence < before.divergence else (plain, before)
 
 
 def _judge(workshop: Workshop, best: Round, tuned: Tuned, evaluator: Evaluator) -> Quality:
