@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from sqtvm.allocate.allocate import AllocateSettings, allocate
-from sqtvm.allocate.budget import BITS, Budget
+from sqtvm.allocate.allocation import Allocation
+from sqtvm.allocate.budget import BITS, Budget, Cost
 from sqtvm.allocate.costs import LayerCosts, analytic_costs
 from sqtvm.allocate.evaluate import BY_CHANCE, Evaluator
 from sqtvm.allocate.limits import exceeded
@@ -19,6 +21,9 @@ from sqtvm.pricing import price
 from sqtvm.progress import Progress
 from sqtvm.realise import Workshop
 from sqtvm.rounds import MAXIMUM_ROUNDS, Round, failing_budgets
+
+# In one round, until one was not measured before.
+_PROPOSALS = 8
 
 
 def run_rounds(
@@ -57,7 +62,8 @@ def _rounds_of(
     settings: AllocateSettings,
     folder: Path,
 ) -> tuple[Round, ...]:
-    """Rounds until the same allocation comes twice: what it costs is then known exactly."""
+    """Rounds until an allocation comes twice that holds, or that nothing lighter is left beside:
+    what it costs is then known exactly."""
     model = workshop.model
     costs = analytic_costs(model.graph, workshop.board.clock_hz)
     table = workshop_table(workshop, style, folder / f"layers-{style}")
@@ -66,17 +72,19 @@ def _rounds_of(
     energy = modelled_energy(workshop.board, 1.0)
     mj_per_ms = None if energy is None else energy.mj
     rounds: list[Round] = []
-    tried: set[tuple[tuple[str, int], ...]] = set()
     for number in numbers:
         workshop.on_progress(
             Progress("allocate", f"round {number}, {style} kernels, costs {costs.source}")
         )
         wanted = budget.with_energy_as_time(mj_per_ms)
-        allocation = allocate(model, wanted, costs, evaluator, settings, workshop.on_progress)
-        key = tuple(sorted(allocation.weight_bits.items()))
-        if key in tried:
+
+        def find(limits: Budget, by: LayerCosts) -> Allocation:
+            return allocate(model, limits, by, evaluator, settings, workshop.on_progress)
+
+        proposal = _propose(find, wanted, costs, rounds, workshop)
+        if proposal is None:
             break
-        tried.add(key)
+        allocation, costs = proposal
         network = workshop.quantize(model.graph, allocation.weight_bits)
         realisation = price(
             workshop, network, style, folder / f"round-{number}", allocation.cost.ms
@@ -100,6 +108,58 @@ def _rounds_of(
         mj_per_ms = _mj_per_ms(measured)
         costs = _observe(costs, allocation.weight_bits, realisation.measurement, workshop)
     return tuple(rounds)
+
+
+def _propose(
+    find: Callable[[Budget, LayerCosts], Allocation],
+    wanted: Budget,
+    costs: LayerCosts,
+    rounds: Sequence[Round],
+    workshop: Workshop,
+) -> tuple[Allocation, LayerCosts] | None:
+    """An allocation that was not measured before, and the costs that speak for it; None where the
+    best that is known needs no other.
+
+    Costs are right for the firmware that was measured last and nearly so for others. So one that
+    is known to break the budget may be proposed again, and then the next lighter is looked for;
+    and one that is known to hold it, which then is judged by its own firmware's costs.
+    """
+    tried = {_key(turn.allocation): turn for turn in rounds}
+    judged = rounds[-1:]
+    for _ in range(_PROPOSALS):
+        allocation = find(wanted, costs)
+        known = tried.get(_key(allocation))
+        if known is None:
+            return allocation, costs
+        measured = known.realisation.measurement
+        if not known.holds:
+            tighter = _without(wanted, measured, allocation.cost)
+            if tighter == wanted:
+                return None
+            wanted = tighter
+        elif known in judged:
+            return None
+        else:
+            costs = _observe(costs, known.allocation.weight_bits, measured, workshop)
+            judged = [*judged, known]
+    return None
+
+
+def _key(allocation: Allocation) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(allocation.weight_bits.items()))
+
+
+def _without(wanted: Budget, measured: Measurement, predicted: Cost) -> Budget:
+    """Limits just below what is predicted of an allocation that was measured to break them; the
+    same limits where none is to blame."""
+    flash, ram, ms = wanted.flash_bytes, wanted.ram_bytes, wanted.ms
+    if flash is not None and predicted.flash_bytes <= flash < measured.memory.flash_bytes:
+        flash = predicted.flash_bytes - 1
+    if ram is not None and predicted.ram_bytes <= ram < measured.memory.ram_bytes:
+        ram = predicted.ram_bytes - 1
+    if ms is not None and predicted.ms <= ms < measured.ms:
+        ms = math.nextafter(predicted.ms, 0)
+    return replace(wanted, flash_bytes=flash, ram_bytes=ram, ms=ms)
 
 
 def best_round(budget: Budget, rounds: tuple[Round, ...]) -> Round:
