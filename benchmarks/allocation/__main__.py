@@ -18,19 +18,24 @@ from benchmarks.allocation.run import Runner, holds_settings
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.allocation", description=__doc__)
     parser.add_argument("--minutes", type=float, help="start no cell after so long")
+    parser.add_argument("--network", action="append", help="only this one; may be given again")
     parser.add_argument("--table", action="store_true", help="only draw what is there")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.table:
-        _fill(arguments.minutes)
+        _fill(arguments.minutes, arguments.network)
     table.write(cells.read())
 
 
-def _fill(minutes: float | None) -> None:
+def _fill(minutes: float | None, networks: list[str] | None) -> None:
     known = [result for result in cells.read() if holds_settings(result)]
     done = {result.cell for result in known}
     runner = Runner(known)
-    missing = [cell for cell in cells.order() if cell not in done]
+    missing = [
+        cell
+        for cell in cells.order()
+        if cell not in done and (networks is None or cell.network in networks)
+    ]
     started = time.monotonic()
     for number, cell in enumerate(missing, start=1):
         if minutes is not None and time.monotonic() - started > 60 * minutes:
