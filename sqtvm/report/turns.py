@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from pydantic import TypeAdapter
 
 from sqtvm.allocate.allocation import Allocation
 from sqtvm.allocate.budget import Cost
-from sqtvm.front import FrontPoint
 from sqtvm.report import schema
-from sqtvm.rounds import Round
+
+# The commands read this module for help too, which is to come without torch and TVM.
+if TYPE_CHECKING:
+    from sqtvm.front import FrontPoint
+    from sqtvm.rounds import Round
 
 SOURCE: TypeAdapter[schema.Source] = TypeAdapter(schema.Source)
 
