@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -24,8 +24,9 @@ from sqtvm.frontend.model import Model
 from sqtvm.measure.energy import modelled_energy
 from sqtvm.measure.jobs import parse_executor
 from sqtvm.measure.meter import MeterName, parse_meter
-from sqtvm.measure.target import parse_target
+from sqtvm.measure.target import Target, parse_target
 from sqtvm.measure.verify import Verification, verify
+from sqtvm.output_folder import ROUNDS_PREFIX, output_folder
 from sqtvm.progress import OnProgress, Progress, silent
 from sqtvm.quantize.accuracy import accuracy, float_accuracy, prepare_input
 from sqtvm.quantize.calibration import calibrate
@@ -49,9 +50,14 @@ class DeployResult:
     out: Path
 
 
-def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> DeployResult:
+def deploy(
+    settings: DeploySettings,
+    on_progress: OnProgress = silent,
+    read: Callable[[], Model] | None = None,
+) -> DeployResult:
     """Make firmware that holds the budget, or the best that can be had, and report on it.
 
+    read: gives model and data where the settings only name them, as objects of a program.
     Leaves ``report.json``, ``report.html``, pictures, ``model.tar`` and ``firmware/`` in
     ``settings.out``, each whole. Raises SqtvmError and its kinds for what the user can mend.
     """
@@ -60,14 +66,26 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
     meter = None if settings.meter is None else parse_meter(settings.meter)
     _require_known_energy(settings, board, meter)
     on_progress(Progress("load", settings.model))
-    model = load(settings)
+    model = load(settings) if read is None else read()
+    with output_folder(settings.out):
+        report = _deploy(settings, board, target, meter, model, on_progress)
+    return DeployResult(report, settings.out)
+
+
+def _deploy(
+    settings: DeploySettings,
+    board: Board,
+    target: Target,
+    meter: MeterName | None,
+    model: Model,
+    on_progress: OnProgress,
+) -> Report:
     on_progress(Progress("quantize", "calibrating activations"))
     activations = calibrate(model.graph, model.calibration.x)
     workshop = Workshop(model, activations, board, target, on_progress, meter=meter)
     allocation_settings = AllocateSettings(method=settings.method, seed=settings.seed)
     evaluator = new_evaluator(model, activations, allocation_settings)
-    settings.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.out, prefix=".rounds-") as temporary:
+    with tempfile.TemporaryDirectory(dir=settings.out, prefix=ROUNDS_PREFIX) as temporary:
         rounds = run_rounds(
             workshop, settings.budget, evaluator, allocation_settings, Path(temporary)
         )
@@ -90,7 +108,7 @@ def deploy(settings: DeploySettings, on_progress: OnProgress = silent) -> Deploy
         front=front,
     )
     write_report(report, settings.out)
-    return DeployResult(report, settings.out)
+    return report
 
 
 def _require_known_energy(settings: DeploySettings, board: Board, meter: MeterName | None) -> None:

@@ -7,7 +7,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -140,7 +140,8 @@ class DeploySettings:
     verify_samples: how
     many inputs the firmware's outputs are compared on, bit for bit; candidates: how many more
     allocations are measured for the Pareto front; executor: ``local``, ``local:N`` or
-    ``dask://HOST:PORT``, which builds and runs them.
+    ``dask://HOST:PORT``, which builds and runs them; in_memory: model or data are objects of a
+    program that are only named here.
     """
 
     model: str
@@ -158,6 +159,7 @@ class DeploySettings:
     verify_samples: int = 100
     candidates: int = 0
     executor: str = LOCAL
+    in_memory: bool = False
 
 
 def read_settings_file(path: Path) -> Mapping[str, Any]:
@@ -229,7 +231,9 @@ def resolve(
 
 
 def command_line(settings: DeploySettings) -> str:
-    """The command that repeats the deployment from the same folder."""
+    """What repeats the deployment from the same folder: a command, or the call of a program."""
+    if settings.in_memory:
+        return _call(settings)
     budget = settings.budget
     options: dict[str, object] = {
         "--data": settings.data,
@@ -254,6 +258,26 @@ def command_line(settings: DeploySettings) -> str:
     given = [part for key, value in options.items() if value is not None for part in (key, value)]
     tuning = {None: (), True: ("--fine-tune",), False: ("--no-fine-tune",)}[settings.fine_tune]
     return shlex.join(str(part) for part in ("sqtvm", "deploy", settings.model, *given, *tuning))
+
+
+def _call(settings: DeploySettings) -> str:
+    """The call of ``sqtvm.deploy``, with what differs from its defaults."""
+    names = ("calibration", "training")
+    parts = [settings.model, settings.data, f"board={settings.board!r}"]
+    parts += [f"{name}={value}" for name in names if (value := getattr(settings, name))]
+    apart = {"model", "data", "board", "budget", "in_memory", *names}
+    for key in fields(settings):
+        value = getattr(settings, key.name)
+        if key.name not in apart and value != key.default:
+            parts.append(f"{key.name}={(str(value) if isinstance(value, Path) else value)!r}")
+    limits = [
+        f"{key.name}={value}"
+        for key in fields(settings.budget)
+        if (value := getattr(settings.budget, key.name)) is not None
+    ]
+    if limits:
+        parts.insert(3, f"budget=sqtvm.Budget({', '.join(limits)})")
+    return f"sqtvm.deploy({', '.join(parts)})"
 
 
 def _explain(error: ValidationError, where: str) -> tuple[str, str]:

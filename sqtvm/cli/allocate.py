@@ -53,14 +53,8 @@ def allocate(
     """
     with session(quiet, verbose) as on_progress:
         on_progress(STARTING)
-        from sqtvm import pipeline
-        from sqtvm.allocate import allocate as stage
-        from sqtvm.allocate.costs import analytic_costs
-        from sqtvm.errors import SqtvmError
-        from sqtvm.firmware.boards import load_board
-        from sqtvm.measure.energy import modelled_energy
+        from sqtvm import api, pipeline
         from sqtvm.progress import Progress
-        from sqtvm.quantize.calibration import calibrate
 
         settings = options.settings_from(
             {
@@ -77,25 +71,14 @@ def allocate(
             },
             ("model", "data", "board"),
         )
-        board_file = load_board(settings.board)
-        power = modelled_energy(board_file, 1.0)
-        if settings.budget.energy_mj is not None and power is None:
-            raise SqtvmError(
-                f"nothing tells the energy of an inference on {board_file.name}",
-                "add the datasheet's figures to a board file of your own, as [power]",
-            )
         on_progress(Progress("load", f"reading {settings.model}"))
-        loaded = pipeline.load(settings)
-        on_progress(Progress("quantize", "calibrating activations"))
-        activations = calibrate(loaded.graph, loaded.calibration.x)
-        how = stage.AllocateSettings(method=settings.method, seed=settings.seed)
-        allocation = stage.allocate(
-            loaded,
-            settings.budget.with_energy_as_time(None if power is None else power.mj),
-            analytic_costs(loaded.graph, board_file.clock_hz),
-            stage.new_evaluator(loaded, activations, how),
-            how,
-            on_progress,
+        allocation = api.allocate(
+            pipeline.load(settings),
+            board=settings.board,
+            budget=settings.budget,
+            method=settings.method,
+            seed=settings.seed,
+            on_progress=on_progress,
         )
         file = allocation_file.from_allocation(allocation, settings.model, settings.board)
         allocation_file.write(file, out)

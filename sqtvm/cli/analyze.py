@@ -38,8 +38,7 @@ def analyze(
     """
     with session(quiet, verbose) as on_progress:
         on_progress(STARTING)
-        from sqtvm import pipeline
-        from sqtvm.allocate.allocate import layer_statistics
+        from sqtvm import api, pipeline
         from sqtvm.progress import Progress
 
         flags = {"model": model, "data": data, "calibration": calibration, "seed": seed}
@@ -47,7 +46,7 @@ def analyze(
         on_progress(Progress("load", f"reading {settings.model}"))
         loaded = pipeline.load(settings)
         on_progress(Progress("analyze", "comparing weights with their quantized forms"))
-        statistics = layer_statistics(loaded.graph, settings.seed)
+        statistics = api.analyze(loaded, settings.seed)
     if as_json:
         show_json(_rows(loaded.graph, statistics))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sqtvm.cli import options
-from sqtvm.cli.console import session, show, show_json
-
-_LOG = logging.getLogger("sqtvm.build")
+from sqtvm.cli.console import STARTING, session, show, show_json
 
 
 class Platform(StrEnum):
@@ -98,35 +95,30 @@ def build(
     sqtvm build network.tar --board stm32f746 --platform zephyr
     """
     with session(quiet, verbose) as on_progress:
-        from sqtvm.firmware.archive import read_archive
+        on_progress(STARTING)
+        from sqtvm import api
         from sqtvm.firmware.boards import load_board
         from sqtvm.firmware.build import Variant
-        from sqtvm.firmware.build import build as build_image
-        from sqtvm.firmware.harness import Harness, mlperf_tiny
-        from sqtvm.firmware.memory_use import memory_use
-        from sqtvm.firmware.project import generate
-        from sqtvm.progress import Progress
 
         settings = options.settings_from({"board": board}, ("board",))
         described = load_board(settings.board)
-        on_progress(Progress("build", f"project for {described.name}"))
-        asked_by = Harness()
-        if harness is HarnessName.MLPERF_TINY:
-            shape = read_archive(archive).input.shape
-            asked_by = mlperf_tiny(mlperf_model, mlperf_mode.value, shape)
-        project = generate(archive, described, out, platform.value)
         wanted: dict[Image, tuple[Variant, ...]] = {
             Image.BOARD: ("board",),
             Image.EMULATOR: ("emulator",),
             Image.BOTH: ("board", "emulator"),
             Image.NONE: (),
         }
-        built = []
         default = Image.NONE if platform is Platform.ZEPHYR else Image.BOTH
-        for variant in wanted[image or default]:
-            on_progress(Progress("build", f"image for the {variant}"))
-            firmware = build_image(project, variant, _LOG.debug, asked_by)
-            built.append((firmware, memory_use(firmware.elf)))
+        mlperf = harness is HarnessName.MLPERF_TINY
+        project, built = api.build(
+            archive,
+            board=settings.board,
+            out=out,
+            platform=platform.value,
+            variants=wanted[image or default],
+            mlperf=(mlperf_model, mlperf_mode.value) if mlperf else None,
+            on_progress=on_progress,
+        )
     if as_json:
         show_json(
             {
@@ -134,12 +126,12 @@ def build(
                 "board": described.name,
                 "images": [
                     {
-                        "variant": firmware.variant,
-                        "elf": str(firmware.elf),
-                        "flash_bytes": memory.flash_bytes,
-                        "ram_bytes": memory.ram_bytes,
+                        "variant": done.firmware.variant,
+                        "elf": str(done.firmware.elf),
+                        "flash_bytes": done.memory.flash_bytes,
+                        "ram_bytes": done.memory.ram_bytes,
                     }
-                    for firmware, memory in built
+                    for done in built
                 ],
             }
         )
@@ -150,7 +142,8 @@ def build(
         table.add_column("Image", overflow="fold")
         for heading in ("Flash, B", "weights", "code", "other", "RAM, B", "workspace", "stack"):
             table.add_column(heading, justify="right", no_wrap=True)
-        for firmware, memory in built:
+        for done in built:
+            memory = done.memory
             figures = (
                 memory.flash_bytes,
                 memory.flash_weights,
@@ -160,5 +153,5 @@ def build(
                 memory.ram_workspace,
                 memory.ram_stack,
             )
-            table.add_row(str(firmware.elf), *(f"{figure:,}" for figure in figures))
+            table.add_row(str(done.firmware.elf), *(f"{figure:,}" for figure in figures))
         show(table, quiet)

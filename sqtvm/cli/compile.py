@@ -60,25 +60,17 @@ def compile_(
         raise typer.BadParameter("give --allocation or --bits, not both")
     with session(quiet, verbose) as on_progress:
         on_progress(STARTING)
-        from sqtvm import pipeline
-        from sqtvm.compile.network import compile_network
-        from sqtvm.firmware.boards import load_board
+        from sqtvm import api, pipeline
         from sqtvm.progress import Progress
-        from sqtvm.quantize.build import quantize
-        from sqtvm.quantize.calibration import calibrate
 
         flags = {"model": model, "data": data, "calibration": calibration, "board": board}
         settings = options.settings_from(flags, ("model", "data", "board"))
-        target = load_board(settings.board).tvm_target
         on_progress(Progress("load", f"reading {settings.model}"))
         loaded = pipeline.load(settings)
         weight_bits = _weight_bits(loaded.graph, allocation, bits)
-        on_progress(Progress("quantize", "calibrating activations"))
-        samples = loaded.calibration.x
-        activations = calibrate(loaded.graph, samples)
-        network = quantize(loaded.graph, activations, weight_bits, samples)
-        on_progress(Progress("compile", "from Relay to C"))
-        archive = compile_network(loaded.name, loaded.graph, network, target, out)
+        archive = api.compile_model(
+            loaded, weight_bits, board=settings.board, out=out, on_progress=on_progress
+        )
     if as_json:
         show_json(
             {

@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 
 from sqtvm.cli.progress_display import progress_display
 from sqtvm.cli.status import ExitStatus
-from sqtvm.errors import SqtvmError
+from sqtvm.errors import SqtvmError, from_os_error
 from sqtvm.progress import OnProgress, Progress
 
 # Importing them takes seconds, and a command that says nothing looks stuck.
@@ -85,6 +85,12 @@ def session(quiet: bool, verbose: bool) -> Iterator[OnProgress]:
         raise typer.Exit(ExitStatus.ERROR) from error
     except (typer.Exit, typer.Abort, BrokenPipeError):
         raise
+    except OSError as error:
+        if verbose:
+            traceback.print_exc()
+        mendable = from_os_error(error)
+        show_error(str(mendable), mendable.hint)
+        raise typer.Exit(ExitStatus.ERROR) from error
     except Exception as error:
         if verbose:
             traceback.print_exc()

@@ -39,11 +39,11 @@ def flash(
     sqtvm flash --image board-mlperf-tiny-performance
     """
     with session(quiet, verbose) as on_progress:
-        from sqtvm.cli.firmware_project import board_of
         from sqtvm.firmware.boards import load_board
         from sqtvm.firmware.flash_project import flash_project
         from sqtvm.firmware.project import open_project
         from sqtvm.progress import Progress
+        from sqtvm.project_files import board_of
 
         described = load_board(board or board_of(project))
         opened = open_project(project, described)

@@ -64,12 +64,12 @@ def profile(
     """
     with session(quiet, verbose) as on_progress:
         on_progress(STARTING)
-        from sqtvm.cli.firmware_project import archive_of, board_of
         from sqtvm.firmware.boards import load_board
         from sqtvm.firmware.build import build
         from sqtvm.firmware.project import open_project
         from sqtvm.measure.profile import profile as profile_stage
         from sqtvm.progress import Progress
+        from sqtvm.project_files import archive_of, board_of
         from sqtvm.report.profile_table import layer_table, profile_table
 
         described = load_board(board or board_of(project))
@@ -96,8 +96,8 @@ def _input(network: NetworkArchive, data: str | None) -> Int8Array:
     import numpy as np
 
     if data is not None:
-        from sqtvm.cli.firmware_project import inputs_of
         from sqtvm.frontend.data import load_data
+        from sqtvm.project_files import inputs_of
 
         return inputs_of(network, load_data(data, 1))
     shape = (1, *network.input.shape[1:])

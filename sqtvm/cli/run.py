@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sqtvm.cli import options
 from sqtvm.cli.console import STARTING, session, show, show_json
-from sqtvm.settings import SettingsError
-
-if TYPE_CHECKING:
-    from sqtvm.frontend.model import Samples
-    from sqtvm.measure.measurement import Measurement
-
-_LOG = logging.getLogger("sqtvm.build")
 
 
 def run(
@@ -59,54 +51,22 @@ def run(
     """
     with session(quiet, verbose) as on_progress:
         on_progress(STARTING)
-        from sqtvm.cli.firmware_project import archive_of, board_of, inputs_of
-        from sqtvm.firmware.boards import load_board
-        from sqtvm.firmware.build import Variant, build
-        from sqtvm.firmware.flash_project import flash_project
-        from sqtvm.firmware.project import open_project
-        from sqtvm.frontend.data import load_data
-        from sqtvm.measure.measure import measure as measure_stage
-        from sqtvm.measure.meter import parse_meter
-        from sqtvm.measure.target import parse_target
-        from sqtvm.progress import Progress
+        from sqtvm import api
         from sqtvm.report.measurement_table import measurement_table, measurement_values
 
         given = {"data": data, "measure": measure, "meter": meter}
         settings = options.settings_from(given, ("data",))
-        target = parse_target(settings.measure)
-        if target.kind == "none":
-            raise SettingsError("nothing runs with measure none", "give --measure emulator")
-        described = load_board(board or board_of(project))
-        opened = open_project(project, described)
-        network = archive_of(opened, archive)
-        on_progress(Progress("load", f"reading {settings.data}"))
-        chosen = load_data(settings.data, samples)
-        inputs = inputs_of(network, chosen)
-        variant: Variant = "emulator" if target.kind == "emulator" else "board"
-        on_progress(Progress("build", f"image for the {variant}"))
-        firmware = build(opened, variant, _LOG.debug)
-        if target.kind == "serial":
-            on_progress(Progress("flash", described.name))
-            flash_project(opened)
-        measurement = measure_stage(
-            firmware,
-            described,
-            target,
-            inputs,
-            network.layers,
-            lambda done, total: on_progress(Progress("measure", f"on {target}", done, total)),
-            None if settings.meter is None else parse_meter(settings.meter),
+        result = api.run(
+            project,
+            settings.data,
+            board=board,
+            archive=archive,
+            measure=settings.measure,
+            meter=settings.meter,
+            samples=samples,
+            on_progress=on_progress,
         )
-        accuracy = _accuracy(measurement, chosen)
     if as_json:
-        show_json(measurement_values(measurement, accuracy))
+        show_json(measurement_values(result.measurement, result.accuracy))
     else:
-        show(measurement_table(measurement, accuracy), quiet)
-
-
-def _accuracy(measurement: Measurement, samples: Samples) -> float | None:
-    """Of the firmware's own outputs; None without labels."""
-    if samples.y is None:
-        return None
-    classes = measurement.outputs.reshape(len(measurement.outputs), -1).argmax(axis=1)
-    return float((classes == samples.y).mean())
+        show(measurement_table(result.measurement, result.accuracy), quiet)

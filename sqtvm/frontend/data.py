@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,26 @@ from sqtvm.frontend.model import Samples
 _SPEC_HINT = "give an .npz with x and y, or package.module:factory that gives a torch Dataset"
 
 
-def load_data(spec: str, limit: int | None = None) -> Samples:
-    """Samples of an .npz with x and maybe y, or of a factory that gives a torch Dataset.
+DataSource: TypeAlias = (
+    str
+    | Path
+    | Dataset[Any]
+    | NDArray[Any]
+    | Tensor
+    | tuple[NDArray[Any] | Tensor, NDArray[Any] | Tensor]
+)
+
+
+def load_data(source: DataSource, limit: int | None = None) -> Samples:
+    """Samples of an .npz with x and maybe y, of a factory that gives a torch Dataset, or of a
+    Dataset or arrays x or (x, y) themselves.
 
     limit: how many samples to read at most, from the start. x becomes float32 as it is: uint8
     images are not scaled. Raises DataError where the data is missing or is not what it must be.
     """
+    if not isinstance(source, str | Path):
+        return _from_objects(source, limit)
+    spec = str(source)
     if is_factory(spec):
         dataset = call_factory(spec, DataError)
         if not isinstance(dataset, Dataset):
@@ -40,6 +54,22 @@ def load_data(spec: str, limit: int | None = None) -> Samples:
     else:
         raise DataError(f"{spec} is neither an .npz nor package.module:factory", _SPEC_HINT)
     return Samples(_images(x, spec), None if y is None else _labels(y, len(x), spec), spec)
+
+
+def _from_objects(
+    source: Dataset[Any] | NDArray[Any] | Tensor | tuple[Any, ...], limit: int | None
+) -> Samples:
+    name = "the arrays"
+    if isinstance(source, Dataset):
+        name = type(source).__name__
+        x, y = _from_dataset(source, name, limit)
+        return Samples(_images(x, name), None if y is None else _labels(y, len(x), name), name)
+    parts = source if isinstance(source, tuple) else (source,)
+    if not 1 <= len(parts) <= 2:
+        raise DataError(f"the data are {len(parts)} parts, not (x, y)", "give (x, y) or x alone")
+    arrays = [_array(part, 0, name)[:limit] for part in parts]
+    images = _images(arrays[0], name)
+    return Samples(images, _labels(arrays[1], len(images), name) if arrays[1:] else None, name)
 
 
 def fit_to_input(samples: Samples, shape: Shape) -> Samples:

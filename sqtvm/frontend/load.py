@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import nn
 
 from sqtvm.errors import DataError, ModelError
-from sqtvm.frontend.data import check_labels, fit_to_input, load_data
+from sqtvm.frontend.data import DataSource, check_labels, fit_to_input, load_data
 from sqtvm.frontend.factory import call_factory, is_factory
 from sqtvm.frontend.graph import Graph
 from sqtvm.frontend.model import Model, Samples
@@ -20,44 +22,60 @@ from sqtvm.frontend.torch_export import import_pt2, import_torch
 _MODEL_HINT = "give package.module:factory, a .pt2 of torch.export, or an .onnx"
 
 
+ModelSource: TypeAlias = nn.Module | str | Path
+
+
+def source_name(source: ModelSource | DataSource) -> str:
+    """What reports call a model or data: the path or factory, or the class of an object."""
+    return str(source) if isinstance(source, str | Path) else type(source).__name__
+
+
 def load_model(
-    model_spec: str,
-    data_spec: str,
-    calibration_spec: str | None = None,
-    training_spec: str | None = None,
+    model_source: ModelSource,
+    data_source: DataSource,
+    calibration_source: DataSource | None = None,
+    training_source: DataSource | None = None,
     *,
     calibration_samples: int = 256,
     seed: int = 0,
 ) -> Model:
     """The model with its data, fitted to each other.
 
-    model_spec: ``package.module:factory`` giving an nn.Module, a .pt2 or an .onnx; the others:
-    see ``load_data``. Without calibration_spec, ``calibration_samples`` are drawn from the
-    training data, or from the data, whose evaluation then does without them; at most half of it.
+    model_source: an nn.Module, ``package.module:factory`` giving one, a .pt2 or an .onnx; the
+    others: see ``load_data``. Without calibration_source, ``calibration_samples`` are drawn from
+    the training data, or from the data, whose evaluation then does without them; at most half
+    of it.
     Raises ModelError and DataError, which name what to mend.
     """
-    data = load_data(data_spec)
-    graph = _graph(model_spec, data)
+    data = load_data(data_source)
+    graph = _graph(model_source, data)
     evaluation = _fitted(data, graph)
-    training = _fitted(load_data(training_spec), graph) if training_spec else None
-    if calibration_spec:
-        calibration = _fitted(load_data(calibration_spec), graph)
+    training = None
+    if training_source is not None:
+        training = _fitted(load_data(training_source), graph)
+    if calibration_source is not None:
+        calibration = _fitted(load_data(calibration_source), graph)
     elif training is not None:
         chosen = _draw(len(training), calibration_samples, seed)
         calibration = _subset(training, chosen)
     else:
         if len(evaluation) < 2:
             raise DataError(
-                f"{data_spec} has one sample, too few to calibrate and to evaluate",
+                f"{data.source} has one sample, too few to calibrate and to evaluate",
                 "give more samples, or calibration data of its own",
             )
         chosen = _draw(len(evaluation), min(calibration_samples, len(evaluation) // 2), seed)
         rest = np.setdiff1d(np.arange(len(evaluation)), chosen)
         calibration, evaluation = _subset(evaluation, chosen), _subset(evaluation, rest)
-    return Model(_name(model_spec), graph, calibration, evaluation, training)
+    return Model(_name(model_source), graph, calibration, evaluation, training)
 
 
-def _graph(spec: str, data: Samples) -> Graph:
+def _graph(source: ModelSource, data: Samples) -> Graph:
+    if isinstance(source, nn.Module):
+        # A copy, for the caller may go on training the one given.
+        kept = copy.deepcopy(source).cpu().eval()
+        return import_torch(kept, torch.from_numpy(_example(kept, data)))
+    spec = str(source)
     if is_factory(spec):
         module = call_factory(spec, ModelError)
         if not isinstance(module, nn.Module):
@@ -101,5 +119,8 @@ def _subset(samples: Samples, chosen: np.ndarray[tuple[int], np.dtype[np.int64]]
     return replace(samples, x=samples.x[chosen], y=y)
 
 
-def _name(spec: str) -> str:
+def _name(source: ModelSource) -> str:
+    spec = source_name(source)
+    if isinstance(source, nn.Module):
+        return spec
     return spec if is_factory(spec) else Path(spec).stem

@@ -86,7 +86,7 @@ def test_files_give_the_same_model(folder: Path) -> None:
 
 def test_calibration_comes_from_the_training_data() -> None:
     model = load_model(
-        "some_models:small", "data.npz", training_spec="training.npz", calibration_samples=10
+        "some_models:small", "data.npz", training_source="training.npz", calibration_samples=10
     )
     assert model.training is not None
     assert len(rows(model.calibration)) == 10

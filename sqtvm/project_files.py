@@ -1,4 +1,4 @@
-"""What commands that measure a firmware project find beside it."""
+"""What a firmware project to be measured has beside it."""
 
 from __future__ import annotations
 
