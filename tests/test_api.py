@@ -82,7 +82,7 @@ def test_arrays_without_labels_and_wrong_ones() -> None:
         api.load(_net(), (x, y[:5]))
     with pytest.raises(DataError, match="NaN"):
         api.load(_net(), (x * np.nan, y))
-    with pytest.raises(SqtvmError, match="no such board|unknown|nothing"):
+    with pytest.raises(SqtvmError, match="nothing"):
         sqtvm.deploy(_net(), (x, y), board="nothing")
 
 

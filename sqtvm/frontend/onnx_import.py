@@ -20,6 +20,8 @@ from sqtvm.frontend.onnx_names import layer_name
 from sqtvm.frontend.onnx_rules import CONSTANT_OPERATORS, RULES, SUPPORTED
 from sqtvm.frontend.simplify import finish
 
+# Of a message of Protocol Buffers.
+_LARGEST_BYTES = 2**31
 _EXPORT_AGAIN = "export it again, for instance with torch.onnx.export(model, (example,), path)"
 
 
@@ -54,6 +56,8 @@ def import_onnx(path: Path) -> Graph:
 
 def _read(path: Path) -> onnx.ModelProto:
     try:
+        if path.stat().st_size >= _LARGEST_BYTES:
+            raise ModelError(f"{path} is larger than an ONNX file can be, 2 GiB", _EXPORT_AGAIN)
         model = onnx.load(path)
         onnx.checker.check_model(model)
         onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
