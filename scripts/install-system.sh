@@ -29,6 +29,9 @@ need openocd -- have openocd
 need stlink-tools -- have st-flash
 need gdb-multiarch -- have gdb-multiarch
 need device-tree-compiler -- have dtc
+need chromium -- have chromium
+need chromium-driver -- have chromedriver
+need cppcheck -- have cppcheck
 need dataset-fashion-mnist -- test -e /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz
 if [ -z "$PYTHON" ]; then
   missing+=(python3 python3-venv)
