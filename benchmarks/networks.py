@@ -1,4 +1,4 @@
-"""The four networks of MLPerf Tiny by their published topologies, with random weights.
+"""The four networks of MLPerf Tiny and MobileNetV2 by their published topologies, random weights.
 
 Executed instructions depend on shapes and bits, not on what the weights are.
 """
@@ -53,6 +53,43 @@ def mobilenet_v1() -> nn.Module:
     return nn.Sequential(*layers, *head)
 
 
+class _InvertedResidual(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        layers = [] if expansion == 1 else _conv6(inputs, hidden, 1)
+        layers += [*_conv6(hidden, hidden, 3, stride, hidden), nn.Conv2d(hidden, outputs, 1)]
+        self.layers = nn.Sequential(*layers)
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.layers(x)
+        return x + y if self.adds else y
+
+
+def _conv6(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+) -> list[nn.Module]:
+    return [_conv(inputs, outputs, kernel, stride, groups)[0], nn.ReLU6()]
+
+
+def mobilenet_v2() -> nn.Module:
+    """Width 0.35, every width a multiple of 8 that is at least nine tenths of its share."""
+    layers = _conv6(3, 16, 3, 2)
+    width = 16
+    # expansion, channels at width 0.35, blocks, stride of the first
+    stages = [(1, 8, 1, 1), (6, 8, 2, 2), (6, 16, 3, 2), (6, 24, 4, 2)]
+    stages += [(6, 32, 3, 1), (6, 56, 3, 2), (6, 112, 1, 1)]
+    for expansion, channels, blocks, first_stride in stages:
+        for block in range(blocks):
+            stride = first_stride if block == 0 else 1
+            layers.append(_InvertedResidual(width, channels, stride, expansion))
+            width = channels
+    layers += _conv6(width, 1280, 1)
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1280, 2), nn.Softmax(dim=1)]
+    return nn.Sequential(*layers, *head)
+
+
 def ds_cnn() -> nn.Module:
     layers: list[nn.Module] = [nn.Conv2d(1, 64, (10, 4), 2, (5, 1)), nn.ReLU()]
     for _ in range(4):
@@ -74,6 +111,7 @@ def networks() -> dict[str, tuple[Graph, Shape]]:
     made: dict[str, tuple[nn.Module, Shape]] = {
         "ResNet-8": (resnet8(), (3, 32, 32)),
         "MobileNetV1-0.25": (mobilenet_v1(), (3, 96, 96)),
+        "MobileNetV2-0.35": (mobilenet_v2(), (3, 96, 96)),
         "DS-CNN": (ds_cnn(), (1, 49, 10)),
         "autoencoder": (autoencoder(), (640,)),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.kernels import measured
+from benchmarks.kernels.run import measured
 from benchmarks.networks import networks
 
 NETWORKS = networks()

@@ -1,0 +1,1 @@
+"""Instructions of whole networks and their layers in the emulator."""
