@@ -1,37 +1,55 @@
-"""Runs a program of cases on a Cortex-M in the emulator."""
+"""Runs a program of cases on a core in the emulator."""
 
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.kernels.program import HERE, build
 
-M7 = (
-    "mps2-an500",
-    ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16", "-DSQTVM_DUAL_ISSUE=1"),
-)
-M4 = ("mps2-an386", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"))
-M3 = ("mps2-an385", ("-mcpu=cortex-m3",))
-M33 = ("mps2-an505", ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"))
-M55 = ("mps3-an547", ("-mcpu=cortex-m55", "-mfloat-abi=hard"))
+
+@dataclass(frozen=True)
+class Core:
+    """flash, ram: where they begin on QEMU's machine."""
+
+    machine: str
+    flags: tuple[str, ...]
+    flash: int = 0
+    ram: int = 0x20000000
+    compiler: tuple[str, ...] = ("arm-none-eabi-gcc", "-mthumb")
+    qemu: tuple[str, ...] = ("qemu-system-arm",)
+    startup: str = "bare_metal.c"
+
+
+_HARD = "-mfloat-abi=hard"
+M7 = Core("mps2-an500", ("-mcpu=cortex-m7", _HARD, "-mfpu=fpv5-d16", "-DSQTVM_DUAL_ISSUE=1"))
+M4 = Core("mps2-an386", ("-mcpu=cortex-m4", _HARD, "-mfpu=fpv4-sp-d16"))
+M3 = Core("mps2-an385", ("-mcpu=cortex-m3",))
+M33 = Core("mps2-an505", ("-mcpu=cortex-m33", _HARD, "-mfpu=fpv5-sp-d16"), 0x1000_0000, 0x3800_0000)
+M55 = Core("mps3-an547", ("-mcpu=cortex-m55", _HARD))
 # Runs on the machine of a Cortex-M3, of whose instructions it has a part.
-M0_PLUS = ("mps2-an385", ("-mcpu=cortex-m0plus",))
+M0_PLUS = Core("mps2-an385", ("-mcpu=cortex-m0plus",))
+RV32 = Core(
+    "virt",
+    ("-march=rv32imac", "-mabi=ilp32"),
+    flash=0x8000_0000,
+    ram=0x8040_0000,
+    compiler=("riscv64-unknown-elf-gcc", "--specs=picolibc.specs"),
+    qemu=("qemu-system-riscv32", "-bios", "none"),
+    startup="bare_metal_riscv.c",
+)
 
-# Where flash and RAM of a machine begin, if not at 0 and 0x20000000.
-_MEMORIES = {"mps2-an505": (0x10000000, 0x38000000)}
 
-
-def emulate(source: str, folder: Path, machine: str, flags: tuple[str, ...]) -> int:
+def emulate(source: str, folder: Path, core: Core) -> int:
     """What check() of ``source`` gives."""
-    flash, ram = _MEMORIES.get(machine, (0, 0x20000000))
-    compiler = ("arm-none-eabi-gcc", *flags, "-mthumb", "-O3", "-nostartfiles")
-    origins = f"-Wl,--defsym=flash_origin={flash},--defsym=ram_origin={ram}"
+    compiler = (*core.compiler, *core.flags, "-O3", "-nostartfiles")
+    origins = f"-Wl,--defsym=flash_origin={core.flash},--defsym=ram_origin={core.ram}"
     link = (origins, "-T", str(HERE / "bare_metal.ld"))
-    elf = build(source, folder, (*compiler, *link), [HERE / "bare_metal.c"])
+    elf = build(source, folder, (*compiler, *link), [HERE / core.startup])
     done = subprocess.run(
         [
-            *("qemu-system-arm", "-M", machine, "-nographic", "-monitor", "none"),
+            *(*core.qemu, "-M", core.machine, "-nographic", "-monitor", "none"),
             *("-serial", "none", "-semihosting-config", "enable=on,target=native"),
             *("-kernel", str(elf)),
         ],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sqtvm.compile.kernel_call import KernelStyle
 from tests.kernels.cases import depthwises, fixed_cases
-from tests.kernels.emulation import M0_PLUS, M3, M4, M7, M33, M55, emulate
+from tests.kernels.emulation import M0_PLUS, M3, M4, M7, M33, M55, RV32, Core, emulate
 from tests.kernels.program import program
 from tests.quantize.layers import Case, convolutions
 
@@ -29,12 +29,11 @@ CASES = fixed_cases()
         pytest.param(M55, KernelStyle.COMPACT, id="m55-helium-compact"),
         pytest.param(M3, KernelStyle.FAST, id="m3-portable"),
         pytest.param(M0_PLUS, KernelStyle.FAST, id="m0plus-portable"),
+        pytest.param(RV32, KernelStyle.FAST, id="rv32-portable"),
     ],
 )
-def test_fixed_layers_equal_the_reference(
-    tmp_path: Path, core: tuple[str, tuple[str, ...]], style: KernelStyle
-) -> None:
-    differing = emulate(program(CASES, style), tmp_path, *core)
+def test_fixed_layers_equal_the_reference(tmp_path: Path, core: Core, style: KernelStyle) -> None:
+    differing = emulate(program(CASES, style), tmp_path, core)
     assert differing == 0, f"case {differing} differs: {CASES[differing - 1]}"
 
 
@@ -46,10 +45,10 @@ DRAWN = settings(
 )
 
 
-def agree(cases: list[Case], core: tuple[str, tuple[str, ...]], style: KernelStyle) -> None:
+def agree(cases: list[Case], core: Core, style: KernelStyle) -> None:
     with tempfile.TemporaryDirectory() as temporary:
-        differing = emulate(program(cases, style), Path(temporary), *core)
-    assert differing == 0, f"{style} kernel differs on {core[0]}: {cases[differing - 1]}"
+        differing = emulate(program(cases, style), Path(temporary), core)
+    assert differing == 0, f"{style} kernel differs on {core.machine}: {cases[differing - 1]}"
 
 
 @DRAWN

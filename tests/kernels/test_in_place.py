@@ -10,7 +10,7 @@ import pytest
 
 from sqtvm.compile.kernel_call import KernelStyle
 from tests.kernels.cases import BITS, depthwise_cases
-from tests.kernels.emulation import M7, M55, emulate
+from tests.kernels.emulation import M7, M55, Core, emulate
 from tests.kernels.program import HERE, build, program
 from tests.kernels.test_host import SANITIZERS
 
@@ -43,6 +43,6 @@ def test_portable_kernels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("core", [pytest.param(M7, id="m7"), pytest.param(M55, id="m55")])
-def test_fast_kernels(tmp_path: Path, core: tuple[str, tuple[str, ...]]) -> None:
-    differing = emulate(in_place(), tmp_path, *core)
+def test_fast_kernels(tmp_path: Path, core: Core) -> None:
+    differing = emulate(in_place(), tmp_path, core)
     assert differing == 0, f"case {differing} differs: {CASES[differing - 1]}"

@@ -12,7 +12,7 @@ from sqtvm.compile.kernel_call import KernelCall, KernelStyle
 from sqtvm.compile.layouts import kernel_call
 from sqtvm.quantize.reference import run_layer
 from tests.kernels.cases import fixed_cases
-from tests.kernels.emulation import M7, M55, emulate
+from tests.kernels.emulation import M7, M55, Core, emulate
 from tests.kernels.program import array, build, network_of
 from tests.quantize.layers import Case
 
@@ -83,6 +83,6 @@ def test_outputs_may_lie_over_inputs(style: KernelStyle, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("core", [pytest.param(M7, id="m7"), pytest.param(M55, id="m55")])
-def test_outputs_may_lie_over_inputs_on(core: tuple[str, tuple[str, ...]], tmp_path: Path) -> None:
-    differing = emulate(program(fixed_cases(), KernelStyle.FAST), tmp_path, *core)
+def test_outputs_may_lie_over_inputs_on(core: Core, tmp_path: Path) -> None:
+    differing = emulate(program(fixed_cases(), KernelStyle.FAST), tmp_path, core)
     assert differing == 0, f"case {differing} differs: {fixed_cases()[differing - 1]}"
