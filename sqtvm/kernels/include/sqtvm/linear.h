@@ -193,23 +193,21 @@ SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
                      "str lr, [sp, #12]\n\t"                                                    \
                      "ldr r6, [sp, #28]\n\t" requantize                                         \
                      "ldrd r0, r2, [sp, #16]\n\t"                                               \
-                     "strb r8, [r0]\n\t"                                                        \
-                     "cmp r2, #4\n\t"                                                           \
-                     "blt 4f\n\t"                                                               \
-                     "strb r9, [r0, #1]\n\t"                                                    \
-                     "strb r10, [r0, #2]\n\t"                                                   \
-                     "strb r11, [r0, #3]\n\t"                                                   \
-                     "add r0, r0, #4\n\t"                                                       \
+                     "strb r8, [r0], #4\n\t"                                                    \
                      "subs r2, r2, #4\n\t"                                                      \
+                     "blt 4f\n\t"                                                               \
+                     "strb r9, [r0, #-3]\n\t"                                                   \
+                     "strb r10, [r0, #-2]\n\t"                                                  \
+                     "strb r11, [r0, #-1]\n\t"                                                  \
                      "strd r0, r2, [sp, #16]\n\t"                                               \
                      "bne 0b\n\t"                                                               \
                      "b 8f\n"                                                                   \
                      "4:\n\t"                                                                   \
-                     "cmp r2, #2\n\t"                                                           \
+                     "cmn r2, #2\n\t"                                                           \
                      "blt 8f\n\t"                                                               \
-                     "strb r9, [r0, #1]\n\t"                                                    \
+                     "strb r9, [r0, #-3]\n\t"                                                   \
                      "beq 8f\n\t"                                                               \
-                     "strb r10, [r0, #2]\n"                                                     \
+                     "strb r10, [r0, #-2]\n"                                                    \
                      "8:\n\t"                                                                   \
                      "add sp, sp, #48\n\t"                                                      \
                      "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t"                           \
