@@ -4,12 +4,13 @@ VENV := .venv/bin
 # Named for this folder, because a virtual environment does not survive a move.
 INSTALLED := .venv/installed-$(shell pwd -P | cksum | cut -d' ' -f1)
 
-.PHONY: help demo test test-all lint install system wheel-check clean
+.PHONY: help demo test test-all lint docs install system wheel-check clean
 
 help:
 	@echo "make demo         deploy a trained ResNet-8 to an STM32F746 with 50 ms for an inference"
-	@echo "make test         ruff, mypy and the tests"
+	@echo "make test         ruff, mypy, cppcheck, the licences and the tests with their coverage"
 	@echo "make test-all     also the slow tests, and the wheel in an empty environment"
+	@echo "make docs         build the documentation in site/"
 	@echo "make wheel-check  build the wheel and use it in an empty environment"
 	@echo "make clean        remove the virtual environment and what was built"
 
@@ -29,6 +30,11 @@ lint: install
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
+	bash scripts/check-c.sh
+	$(VENV)/python scripts/third_party.py --check
+
+docs: install
+	$(VENV)/mkdocs build --strict --quiet
 
 test: lint
 	$(VENV)/python -m pytest -m "not slow"
