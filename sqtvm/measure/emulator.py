@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -111,6 +112,7 @@ class Emulator:
     def _launch(self, port: int) -> subprocess.Popen[bytes]:
         machine = self._machine
         command = [
+            *_ended_with_this_process(machine.program),
             machine.program,
             *("-machine", machine.machine),
             *(("-cpu", machine.cpu) if machine.cpu else ()),
@@ -159,6 +161,16 @@ class Emulator:
         return "; ".join(
             line.strip() for line in lines if line.strip() and "waiting for connection" not in line
         )
+
+
+def _ended_with_this_process(program: str) -> list[str]:
+    """What goes before a command so that the kernel ends it when we are killed.
+
+    Nothing where there is no setpriv (util-linux), which would hide that ``program`` is missing.
+    """
+    if shutil.which("setpriv") and shutil.which(program):
+        return ["setpriv", "--pdeathsig", "KILL"]
+    return []
 
 
 def _free_port() -> int:

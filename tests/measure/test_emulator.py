@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,6 +161,27 @@ def test_the_emulator_is_ended_when_the_body_fails(emulated_firmware: tuple[str,
         raise RuntimeError(emulator.address)
     with pytest.raises(MeasurementError, match="cannot be opened"):
         Session(emulator.address)
+
+
+def test_the_emulator_is_ended_when_we_are_killed(emulated_firmware: tuple[str, Path]) -> None:
+    machine, elf = emulated_firmware
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from sqtvm.measure.emulator import Emulator, Machine\n"
+        f"emulator = Emulator(Machine('qemu-system-arm', {machine!r}), Path({str(elf)!r}))\n"
+        "emulator.__enter__()\n"
+        "print(emulator.address.rpartition(':')[2], flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    port = int(killed.stdout)
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"QEMU still listens on port {port}")
 
 
 def test_a_missing_table_is_an_error(tmp_path: Path) -> None:
