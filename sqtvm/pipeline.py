@@ -10,6 +10,7 @@ from typing import Literal
 
 from sqtvm.allocate.allocate import AllocateSettings, new_evaluator
 from sqtvm.allocate.evaluate import Evaluator
+from sqtvm.allocate.sensitivity import sensitivities
 from sqtvm.errors import SqtvmError
 from sqtvm.firmware.boards import Board, load_board
 from sqtvm.front import (
@@ -106,6 +107,7 @@ def _deploy(
         fine_tuned=tuned.fine_tuned,
         adaptive_rounding=tuned.adaptive_rounding,
         front=front,
+        sensitivity=sensitivities(kept.allocation.weight_bits, evaluator),
     )
     write_report(report, settings.out)
     return report

@@ -15,7 +15,7 @@ from sqtvm.errors import MeasurementError
 from sqtvm.firmware.boards import Board
 from sqtvm.firmware.build import Firmware, build
 from sqtvm.firmware.flash import flash
-from sqtvm.firmware.memory_use import memory_use
+from sqtvm.firmware.memory_use import image_sections, memory_use
 from sqtvm.firmware.project import generate
 from sqtvm.frontend.graph import Graph
 from sqtvm.frontend.model import Model, Samples
@@ -75,7 +75,8 @@ class Workshop:
         board_firmware = build(project, "board", _LOG.debug)
         inputs = prepare_input(network, first_samples(self.model.evaluation, samples))
         measurement = self._measure(board_firmware, network, inputs, modelled_ms)
-        return Realisation(network, measurement)
+        image = image_sections(board_firmware.elf)
+        return Realisation(network, measurement, archive.tensors, image)
 
     def _measure(
         self,

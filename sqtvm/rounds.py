@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from sqtvm.allocate.allocation import Allocation
 from sqtvm.allocate.budget import Budget, Cost
 from sqtvm.compile.kernel_call import KernelStyle
+from sqtvm.compile.memory_plan import PlannedTensor
+from sqtvm.firmware.memory_use import ImageSection
 from sqtvm.measure.measurement import Measurement
 from sqtvm.quantize.network import IntegerNetwork
 
@@ -15,10 +17,16 @@ MAXIMUM_ROUNDS = 10
 
 @dataclass(frozen=True, eq=False)
 class Realisation:
-    """One allocation made real: the integer network and what its firmware measured."""
+    """One allocation made real: the integer network and what its firmware measured.
+
+    tensors, image: what lies where in the workspace and in the board's image; empty where the
+    measurement was known already and nothing was built.
+    """
 
     network: IntegerNetwork
     measurement: Measurement
+    tensors: tuple[PlannedTensor, ...] = ()
+    image: tuple[ImageSection, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,10 +67,17 @@ class Evaluator:
 
     def quality(self, weight_bits: Mapping[str, int]) -> Quality:
         """Quality of one allocation, post-training with corrected biases."""
-        key = tuple(weight_bits[node.name] for node in self._model.graph.weighted)
+        key = self._key(weight_bits)
         if key not in self._seen:
             self._seen[key] = self._evaluate(weight_bits)
         return self._seen[key]
+
+    def knows(self, weight_bits: Mapping[str, int]) -> bool:
+        """Whether the quality of the allocation is remembered."""
+        return self._key(weight_bits) in self._seen
+
+    def _key(self, weight_bits: Mapping[str, int]) -> tuple[int, ...]:
+        return tuple(weight_bits[node.name] for node in self._model.graph.weighted)
 
     def _evaluate(self, weight_bits: Mapping[str, int]) -> Quality:
         return self.judge(

@@ -11,6 +11,7 @@ from tvm import autotvm, relay
 
 from sqtvm.compile import workspace
 from sqtvm.compile.kernel_call import Overlap
+from sqtvm.compile.memory_plan import PlannedTensor
 from sqtvm.errors import SqtvmError
 
 MODULE_NAME = "default"
@@ -29,7 +30,8 @@ class OperatorMemory:
 class GeneratedCode:
     """sources: the C files in TVM's order; parameters: serialised, empty where all are constants;
     workspace_bytes: the one static workspace that the planner laid out; input_offset: where it
-    has room for the network's input, which the inference then overwrites."""
+    has room for the network's input, which the inference then overwrites; tensors: what lies in
+    the workspace, and when."""
 
     sources: tuple[str, ...]
     relay_text: str
@@ -40,6 +42,7 @@ class GeneratedCode:
     constants_bytes: int
     io_bytes: int
     operators: tuple[OperatorMemory, ...]
+    tensors: tuple[PlannedTensor, ...]
 
 
 def generate(
@@ -102,6 +105,7 @@ def generate(
             for name, function in factory.function_metadata.items()
             if str(name) != "__tvm_main__"
         ),
+        tensors=planner.tensors,
     )
 
 

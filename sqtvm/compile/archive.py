@@ -24,6 +24,7 @@ import tvm
 from sqtvm.compile import c_source
 from sqtvm.compile.aot import MODULE_NAME, GeneratedCode
 from sqtvm.compile.kernel_call import KernelCall, KernelStyle
+from sqtvm.compile.memory_plan import PlannedTensor
 from sqtvm.compile.passes.quantize_layers import INPUT_NAME, with_batch
 from sqtvm.frontend.graph import Shape
 from sqtvm.quantize.network import IntegerNetwork, TensorQuantization
@@ -39,6 +40,7 @@ class Archive:
     path: Path
     workspace_bytes: int
     constants_bytes: int
+    tensors: tuple[PlannedTensor, ...]
 
 
 def write_archive(
@@ -68,7 +70,9 @@ def write_archive(
         with tarfile.open(packed, "w") as tar:
             tar.add(root, arcname=".", filter=_anonymous)
         os.replace(packed, destination)
-    return Archive(destination, generated.workspace_bytes, generated.constants_bytes)
+    return Archive(
+        destination, generated.workspace_bytes, generated.constants_bytes, generated.tensors
+    )
 
 
 def _write_sources(

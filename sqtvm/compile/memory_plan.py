@@ -39,6 +39,36 @@ class MemoryPlan:
     size: int
 
 
+@dataclass(frozen=True)
+class PlannedTensor:
+    """A tensor's place in the workspace, bytes, and the numbers of the first and the last layer
+    that need it there; layer: whose output or scratch it is, None for the network's input."""
+
+    layer: int | None
+    scratch: bool
+    offset: int
+    size: int
+    first: int
+    last: int
+
+
+def alive_bytes(tensors: Sequence[PlannedTensor], layer: int) -> int | None:
+    """Bytes of the workspace in which something lies while layer number ``layer`` runs, each once;
+    None for a layer that is no call of a kernel."""
+    if not any(tensor.first == layer or tensor.last == layer for tensor in tensors):
+        return None
+    spans = sorted(
+        (tensor.offset, tensor.offset + tensor.size)
+        for tensor in tensors
+        if tensor.first <= layer <= tensor.last
+    )
+    total = end = 0
+    for begin, stop in spans:
+        total += max(stop - max(begin, end), 0)
+        end = max(end, stop)
+    return total
+
+
 def plan_memory(
     sizes: Mapping[str, int],
     conflicts: Mapping[str, frozenset[str]],

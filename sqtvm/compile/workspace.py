@@ -19,7 +19,7 @@ from tvm.tir.usmp.utils import BufferInfo, PoolAllocation
 
 from sqtvm.compile import kernel_operators
 from sqtvm.compile.kernel_call import Overlap
-from sqtvm.compile.memory_plan import Lead, MemoryPlan, plan_memory
+from sqtvm.compile.memory_plan import Lead, MemoryPlan, PlannedTensor, plan_memory
 
 ALGORITHM = "sqtvm_overlapping"
 _PLANNER = "tir.transform.UnifiedStaticMemoryPlanner"
@@ -40,13 +40,15 @@ class WorkspacePlanner:
     """One compilation's planner.
 
     overlaps: each layer's KernelCall.overlaps, by the layer's number; input_bytes: of the network's
-    input. After the compilation ``input_offset`` is where the workspace has room for it.
+    input. After the compilation ``input_offset`` is where the workspace has room for it, and
+    ``tensors`` what else lies there and when.
     """
 
     overlaps: Sequence[tuple[Overlap | None, ...]]
     input_bytes: int
     input_offset: int = 0
     workspace_bytes: int = 0
+    tensors: tuple[PlannedTensor, ...] = ()
     _calls: list[_Call] = field(default_factory=list)
 
     @contextmanager
@@ -112,7 +114,36 @@ class WorkspacePlanner:
         )
         self.input_offset = plan.offsets[_INPUT]
         self.workspace_bytes = plan.size
+        self.tensors = tuple(
+            self._planned(name, plan.offsets[name], size, conflicts[name])
+            for name, size in sizes.items()
+        )
         return plan
+
+    def _planned(self, name: str, offset: int, size: int, beside: set[str]) -> PlannedTensor:
+        defined = {call.output: number for number, call in enumerate(self._calls)}
+        readers = [number for number, call in enumerate(self._calls) if name in call.inputs]
+        scratch = name != _INPUT and name not in defined
+        if scratch:
+            first = last = self._call_beside(beside, defined)
+        else:
+            first = defined.get(name, 0)
+            last = max([first, *readers])
+        return PlannedTensor(
+            None if name == _INPUT else self._calls[first].layer,
+            scratch,
+            offset,
+            size,
+            self._calls[first].layer,
+            self._calls[last].layer,
+        )
+
+    def _call_beside(self, beside: set[str], defined: Mapping[str, int]) -> int:
+        """The call that scratch belongs to: the last one's output is not in the workspace, and what
+        is newest beside its scratch was written by the call before."""
+        number = _newest(beside, defined)
+        read = {name for name in self._calls[number].inputs if name in defined}
+        return number if read <= beside else min(number + 1, len(self._calls) - 1)
 
     def _live_with_input(self, conflicts: Mapping[str, set[str]]) -> set[str]:
         """What is written up to the last call that reads the input."""
@@ -120,11 +151,8 @@ class WorkspacePlanner:
         last = max(number for number, call in enumerate(self._calls) if _INPUT in call.inputs)
         alive = {name for name, number in defined.items() if number <= last and name in conflicts}
         for name, others in conflicts.items():
-            if name not in defined:
-                # Scratch lives in the call that writes the newest of the tensors beside it.
-                number = max((defined[other] for other in others if other in defined), default=0)
-                if number <= last:
-                    alive.add(name)
+            if name not in defined and _newest(others, defined) <= last:
+                alive.add(name)
         return alive
 
     def _leads(self) -> list[Lead]:
@@ -145,6 +173,11 @@ class _ReadsCalls:
     def run_before_pass(self, module: tvm.IRModule, info: tvm.ir.transform.PassInfo) -> None:
         if info.name == _PLANNER:
             self._planner.read_calls(module)
+
+
+def _newest(beside: set[str], defined: Mapping[str, int]) -> int:
+    """Where scratch lives: the call that writes the newest of the tensors beside it."""
+    return max((defined[other] for other in beside if other in defined), default=0)
 
 
 def _functions(module: tvm.IRModule) -> dict[str, tir.PrimFunc]:

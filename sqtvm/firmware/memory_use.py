@@ -1,10 +1,11 @@
-"""Flash and RAM of an image, from its sections."""
+"""Flash and RAM of an image, and what lies where, from its sections."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.constants import SH_FLAGS
@@ -33,6 +34,54 @@ class MemoryUse:
     @property
     def ram_bytes(self) -> int:
         return self.ram_workspace + self.ram_static + self.ram_stack
+
+
+@dataclass(frozen=True)
+class ImageSection:
+    """A section of an image that takes memory; origin: its address while the firmware runs;
+    in_image: whether the image carries its bytes; loaded_from: the address in flash that they are
+    copied from at the start, None where they are not."""
+
+    name: str
+    origin: int
+    size: int
+    in_image: bool
+    loaded_from: int | None
+
+
+def image_sections(elf: Path) -> tuple[ImageSection, ...]:
+    """By rising address; ToolError for a file that is no ELF."""
+    try:
+        with elf.open("rb") as file:
+            image = ELFFile(file)
+            segments = [part.header for part in image.iter_segments("PT_LOAD")]
+            found = [
+                ImageSection(
+                    str(section.name),
+                    int(section["sh_addr"]),
+                    int(section["sh_size"]),
+                    section["sh_type"] != "SHT_NOBITS",
+                    _load_address(section.header, segments),
+                )
+                for section in image.iter_sections()
+                if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_size"]
+            ]
+    except OSError as error:
+        raise ToolError(f"{elf}: cannot be read: {error.strerror}", "sqtvm build") from error
+    except ELFError as error:
+        raise ToolError(f"{elf}: is not an ELF: {error}", "make it: sqtvm build") from error
+    return tuple(sorted(found, key=lambda section: section.origin))
+
+
+def _load_address(section: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) -> int | None:
+    if section["sh_type"] == "SHT_NOBITS":
+        return None
+    for segment in segments:
+        begin = segment["p_offset"]
+        if begin <= section["sh_offset"] < begin + segment["p_filesz"]:
+            address = segment["p_paddr"] + section["sh_offset"] - begin
+            return None if address == section["sh_addr"] else address
+    return None
 
 
 def memory_use(elf: Path, stack_bytes: int | None = None) -> MemoryUse:
@@ -78,14 +127,4 @@ def _zephyr_use(sizes: Mapping[str, tuple[int, bool]]) -> MemoryUse:
 
 def _allocated_sections(elf: Path) -> Mapping[str, tuple[int, bool]]:
     """Size of each section that takes memory, and whether the image carries its bytes."""
-    try:
-        with elf.open("rb") as file:
-            return {
-                str(section.name): (int(section["sh_size"]), section["sh_type"] != "SHT_NOBITS")
-                for section in ELFFile(file).iter_sections()
-                if section["sh_flags"] & SH_FLAGS.SHF_ALLOC and section["sh_size"]
-            }
-    except OSError as error:
-        raise ToolError(f"{elf}: cannot be read: {error.strerror}", "sqtvm build") from error
-    except ELFError as error:
-        raise ToolError(f"{elf}: is not an ELF: {error}", "make it: sqtvm build") from error
+    return {section.name: (section.size, section.in_image) for section in image_sections(elf)}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import TypeAdapter
 
 from sqtvm.allocate.allocation import Allocation
+from sqtvm.compile.memory_plan import alive_bytes
 from sqtvm.firmware.boards import Board
 from sqtvm.front import FrontPoint
 from sqtvm.frontend.graph import Graph, macs, parameter_count
@@ -26,6 +30,7 @@ from sqtvm.quantize.network import (
 )
 from sqtvm.quantize.scheme import weight_bytes
 from sqtvm.report import schema
+from sqtvm.report.places import memory_map, workspace
 from sqtvm.report.turns import SOURCE, front_part, iteration_part
 from sqtvm.report.verdicts import verdicts
 from sqtvm.report.versions import tool_versions
@@ -33,6 +38,9 @@ from sqtvm.rounds import Round
 from sqtvm.settings import DeploySettings, command_line
 
 _ACTIVATION_BITS = 8
+_BY_BITS: TypeAdapter[dict[Literal["8", "4", "2"], float]] = TypeAdapter(
+    dict[Literal["8", "4", "2"], float]
+)
 _OPERATORS = {
     IntegerLinear: "linear",
     IntegerAdd: "add",
@@ -58,14 +66,16 @@ def build_report(
     equalized: bool = False,
     adaptive_rounding: bool = False,
     front: Sequence[FrontPoint] = (),
+    sensitivity: Mapping[str, Mapping[int, float]] | None = None,
 ) -> schema.Report:
     """The report of one deployment.
 
     rounds: every turn of the loop in order; kept: the one of them whose firmware was left;
     accuracy: on all of ``model.evaluation``; verification: None where nothing ran; front: every
-    allocation that was measured.
+    allocation that was measured; sensitivity: by layer and bits, in nats.
     """
     measurement = kept.realisation.measurement
+    layer_names = [layer.name for layer in kept.realisation.network.layers]
     judged = verdicts(settings.budget, measurement, accuracy, kept.allocation.cost.bops)
     return schema.Report(
         created=datetime.now(UTC).replace(microsecond=0),
@@ -73,7 +83,7 @@ def build_report(
         model=_model(settings, model),
         data=_data(settings, model),
         accuracy=accuracy,
-        layers=_layers(model.graph, kept, board.clock_hz),
+        layers=_layers(model.graph, kept, board.clock_hz, sensitivity or {}),
         totals=_totals(model.graph, kept.allocation, measurement),
         budget=schema.BudgetPart(
             ms=settings.budget.ms,
@@ -97,6 +107,8 @@ def build_report(
         ),
         iterations=tuple(iteration_part(turn, turn is kept) for turn in rounds),
         front=tuple(front_part(point, f"round {kept.number}") for point in front),
+        memory_map=memory_map(board, kept.realisation.image),
+        workspace=workspace(kept.realisation.tensors, layer_names),
         settings=_settings(settings),
         tool_versions=tool_versions(),
         seed=settings.seed,
@@ -147,11 +159,13 @@ def _data(settings: DeploySettings, model: Model) -> schema.DataPart:
     )
 
 
-def _layers(graph: Graph, kept: Round, clock_hz: int) -> tuple[schema.LayerPart, ...]:
+def _layers(
+    graph: Graph, kept: Round, clock_hz: int, sensitivity: Mapping[str, Mapping[int, float]]
+) -> tuple[schema.LayerPart, ...]:
     statistics = {layer.name: layer for layer in kept.allocation.layers}
     measured = {layer.name: layer for layer in kept.realisation.measurement.layers}
     parts = []
-    for layer in kept.realisation.network.layers:
+    for number, layer in enumerate(kept.realisation.network.layers):
         node = graph[layer.name]
         bits = kept.allocation.weight_bits.get(layer.name)
         found = statistics.get(layer.name)
@@ -168,6 +182,10 @@ def _layers(graph: Graph, kept: Round, clock_hz: int) -> tuple[schema.LayerPart,
                 weight_bytes=0 if bits is None else weight_bytes(node, bits),
                 sigma=None if found is None else found.sigma,
                 kl=None if found is None or bits is None else found.kl.get(bits),
+                sensitivity=_BY_BITS.validate_python(
+                    {str(step): nats for step, nats in sensitivity.get(layer.name, {}).items()}
+                ),
+                ram_bytes=alive_bytes(kept.realisation.tensors, number),
                 instructions=None if took is None else took.instructions,
                 est_cycles=None if took is None else took.est_cycles,
                 measured_cycles=None if took is None else took.measured_cycles,

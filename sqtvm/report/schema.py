@@ -73,8 +73,11 @@ class AccuracyPart(_Part):
 class LayerPart(_Part):
     """One operator, in execution order.
 
-    weight_bits, sigma, kl: of layers with weights; kl: nats, at the chosen bits; instructions:
-    exact, emulator only; est_cycles: by totals.cycle_model; measured_cycles: boards only; ms: of
+    weight_bits, sigma, kl: of layers with weights; kl: nats, at the chosen bits; sensitivity: nats
+    by bits, what the layer alone at these bits adds to the divergence of the network's outputs,
+    below zero by chance only, empty where nothing had to be compared; ram_bytes: of the workspace,
+    what is alive while the layer runs, None for a layer that is no call; instructions: exact,
+    emulator only; est_cycles: by totals.cycle_model; measured_cycles: boards only; ms: of
     measured_cycles where there are any, of est_cycles otherwise.
     """
 
@@ -88,6 +91,8 @@ class LayerPart(_Part):
     weight_bytes: Count
     sigma: Amount | None
     kl: Amount | None
+    sensitivity: dict[Literal["8", "4", "2"], float] = {}
+    ram_bytes: Count | None = None
     instructions: Count | None
     est_cycles: Amount | None
     measured_cycles: Count | None
@@ -103,6 +108,37 @@ class MemoryPart(_Part):
     ram_workspace: Count
     ram_static: Count
     ram_stack: Count
+
+
+class PiecePart(_Part):
+    """A section of the image; origin: its address."""
+
+    name: str
+    kind: Literal["weights", "code", "constants", "workspace", "data", "stack"]
+    origin: Count
+    size: Count
+
+
+class RegionPart(_Part):
+    """One memory of the board and what the image puts there, by rising address. Initialised data
+    has two pieces, one in flash and one in RAM; the stack's is what is reserved."""
+
+    name: str
+    kind: str
+    origin: Count
+    size: Count
+    pieces: tuple[PiecePart, ...]
+
+
+class TensorPart(_Part):
+    """A tensor in the workspace: from ``offset`` on, from layer number ``first`` to ``last``."""
+
+    name: str
+    kind: Literal["input", "output", "scratch"]
+    offset: Count
+    size: Count
+    first: Count
+    last: Count
 
 
 class TotalsPart(_Part):
@@ -265,6 +301,8 @@ class Report(_Part):
     verification: VerificationPart | None
     iterations: tuple[IterationPart, ...]
     front: tuple[FrontPart, ...] = ()
+    memory_map: tuple[RegionPart, ...] = ()
+    workspace: tuple[TensorPart, ...] = ()
     settings: SettingsPart
     tool_versions: dict[str, str]
     seed: Count

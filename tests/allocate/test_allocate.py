@@ -6,6 +6,7 @@ import pytest
 from sqtvm.allocate.allocate import METHODS, AllocateSettings, allocate, new_evaluator
 from sqtvm.allocate.budget import Budget
 from sqtvm.allocate.costs import analytic_costs
+from sqtvm.allocate.sensitivity import sensitivities
 from sqtvm.errors import SqtvmError
 from sqtvm.frontend.model import Model, Samples
 from sqtvm.quantize.calibration import calibrate
@@ -66,3 +67,17 @@ def test_an_unknown_method_is_named(model: Model) -> None:
     evaluator = new_evaluator(model, calibrate(model.graph, model.calibration.x), SETTINGS)
     with pytest.raises(SqtvmError, match="no allocation method dice"):
         allocate(model, Budget(), COSTS, evaluator, AllocateSettings("dice"))
+
+
+def test_sensitivity_is_what_a_layer_alone_does(model: Model) -> None:
+    evaluator = new_evaluator(model, calibrate(model.graph, model.calibration.x), SETTINGS)
+    full = dict.fromkeys(NAMES, 8)
+    assert sensitivities(full, evaluator) == {}
+    found = sensitivities({**full, "conv1": 2}, evaluator)
+    assert {name: sorted(by_bits) for name, by_bits in found.items()} == {
+        "conv0": [4],
+        "conv1": [2, 4],
+        "conv2": [4],
+    }
+    alone = evaluator.quality({**full, "conv1": 2}).divergence
+    assert found["conv1"][2] == alone - evaluator.quality(full).divergence

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqtvm.compile.layouts.overlap import Step, convolution_lead, lead_bytes, pooling_lead
-from sqtvm.compile.memory_plan import Lead, plan_memory
+from sqtvm.compile.memory_plan import Lead, PlannedTensor, alive_bytes, plan_memory
 
 
 def both_ways(pairs: set[tuple[str, str]], names: list[str]) -> dict[str, frozenset[str]]:
@@ -118,3 +118,26 @@ def test_leads_of_kernels() -> None:
     assert 8 * 4 < lead <= 2 * 8 * 4 + 3 * 4
     # Four values to one: the window's other channels are still read after the first is written.
     assert pooling_lead((4, 4, 2), (2, 2, 2), top=0, stride=2) == 3
+
+
+_TENSORS = st.lists(
+    st.builds(
+        lambda offset, size, first, life: PlannedTensor(
+            first, False, offset, size, first, first + life
+        ),
+        st.integers(0, 40),
+        st.integers(1, 20),
+        st.integers(0, 3),
+        st.integers(0, 3),
+    ),
+    max_size=6,
+)
+
+
+@given(_TENSORS)
+def test_every_byte_counts_once(tensors: list[PlannedTensor]) -> None:
+    for layer in range(7):
+        alive = [t for t in tensors if t.first <= layer <= t.last]
+        bytes_ = {byte for t in alive for byte in range(t.offset, t.offset + t.size)}
+        touched = any(layer in (t.first, t.last) for t in tensors)
+        assert alive_bytes(tensors, layer) == (len(bytes_) if touched else None)

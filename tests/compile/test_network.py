@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sqtvm.compile.archive import Archive
 from sqtvm.compile.host import HostNetwork
 from sqtvm.compile.kernel_call import KernelStyle
+from sqtvm.compile.memory_plan import alive_bytes
 from sqtvm.compile.network import compile_network
 from sqtvm.errors import ToolError
 from sqtvm.quantize.accuracy import prepare_input
@@ -54,6 +56,20 @@ def test_host_equals_the_reference(
     np.testing.assert_array_equal(outputs, run_integer(network, inputs))
 
 
+def _assert_planned(archive: Archive, network: IntegerNetwork) -> None:
+    """Every tensor's place and life: the largest moment is what the workspace was made for."""
+    by_layer = [alive_bytes(archive.tensors, number) for number in range(len(network.layers))]
+    ends = max(tensor.offset + tensor.size for tensor in archive.tensors)
+    assert ends <= archive.workspace_bytes < ends + 16
+    assert 0 < max(size or 0 for size in by_layer) <= archive.workspace_bytes
+    assert sum(tensor.layer is None for tensor in archive.tensors) == 1
+    for number, size in enumerate(by_layer):
+        mine = [t for t in archive.tensors if t.layer == number and t.first <= number <= t.last]
+        assert (size or 0) >= max((tensor.size for tensor in mine), default=0)
+    for tensor in archive.tensors:
+        assert not tensor.scratch or tensor.first == tensor.last == tensor.layer
+
+
 def test_archive_is_laid_out_as_model_library_format(tmp_path: Path) -> None:
     network = network_at(MIXED)
     archive = compile_network("all", GRAPH, network, TARGET, tmp_path / "all.tar")
@@ -77,6 +93,7 @@ def test_archive_is_laid_out_as_model_library_format(tmp_path: Path) -> None:
     assert metadata["sqtvm"]["input"]["shape"] == [1, 12, 10, 3]
     main = metadata["modules"]["default"]["memory"]["functions"]["main"][0]
     assert main["workspace_size_bytes"] == archive.workspace_bytes > 0
+    _assert_planned(archive, network)
     for family in ("conv2d", "depthwise_conv2d", "linear", "add", "concat", "softmax"):
         assert f"sqtvm.{family}(" in relay
     # Neither the hooks nor the kernels may be declared as TVM guesses them.
