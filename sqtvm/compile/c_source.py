@@ -17,13 +17,13 @@ _LAST_INCLUDE = "#include <stdbool.h>\n"
 
 
 def unique_kernels(kernels: Iterable[KernelCall]) -> Mapping[str, KernelCall]:
-    """By function name: layers of one geometry and bits share a function."""
-    return {kernel.function: kernel for kernel in kernels}
+    """By function name, those that they call too: layers of one geometry and bits share one."""
+    return {kernel.function: kernel for called in kernels for kernel in (called, *called.calls)}
 
 
 def kernels_source(calls: Iterable[KernelCall], style: KernelStyle) -> str:
     """The file that defines every specialised kernel of a network."""
-    every = list(calls)
+    every = [kernel for call in calls for kernel in (call, *call.calls)]
     kernels = unique_kernels(every)
     headers = sorted({header for kernel in every for header in kernel.headers})
     includes = [f'#include "{KERNELS_HEADER}"', *(f'#include "{header}"' for header in headers)]

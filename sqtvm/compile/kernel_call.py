@@ -36,7 +36,8 @@ class KernelCall:
     with the inputs, then ``constants`` in order (T by dtype: uint8_t, int8_t or int32_t), then
     the output, then the scratch if ``scratch_bytes`` is above 0; headers: what the source
     includes, as in ``sqtvm/conv2d.h``; family: as in ``conv2d``; overlaps: for each input, how the
-    output may lie over it, None where it must not; weight_bits: 0 without weights.
+    output may lie over it, None where it must not; weight_bits: 0 without weights; calls: kernels
+    that the source calls.
     """
 
     function: str
@@ -47,3 +48,4 @@ class KernelCall:
     family: str
     overlaps: tuple[Overlap | None, ...]
     weight_bits: int = 0
+    calls: tuple[KernelCall, ...] = ()

@@ -25,7 +25,7 @@ ALGORITHM = "sqtvm_overlapping"
 _PLANNER = "tir.transform.UnifiedStaticMemoryPlanner"
 _WORKSPACE = "global_workspace"
 _INPUT = "input"
-_ALIGNMENT = 16
+ALIGNMENT = 16
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class WorkspacePlanner:
             sizes,
             {name: frozenset(others) for name, others in conflicts.items()},
             self._leads(),
-            _ALIGNMENT,
+            ALIGNMENT,
         )
         self.input_offset = plan.offsets[_INPUT]
         self.workspace_bytes = plan.size

@@ -56,12 +56,16 @@ class _Observed:
 
 
 def calibrate(
-    graph: Graph, x: FloatArray, method: CalibrationMethod = CalibrationMethod.MSE
+    graph: Graph,
+    x: FloatArray,
+    method: CalibrationMethod = CalibrationMethod.MSE,
+    activation_bits: int = 8,
 ) -> Mapping[str, TensorQuantization]:
     """The quantization of every node's output, the input's too, by node name.
 
-    x: float32 [count, *input shape], a few hundred samples. Every range contains 0. Raises
-    DataError where there are no samples, they do not fit the input, or hold what is not finite.
+    x: float32 [count, *input shape], a few hundred samples; activation_bits: 8 or 4. Every
+    range contains 0. Raises DataError where there are no samples, they do not fit the input, or
+    hold what is not finite.
     """
     if len(x) == 0:
         raise DataError("no calibration samples", "give at least one, better a few hundred")
@@ -88,7 +92,9 @@ def calibrate(
         elif keeps_scale(node):
             chosen[node.name] = chosen[node.inputs[0]]
         else:
-            chosen[node.name] = from_range(*_range(observed[node.name], method))
+            chosen[node.name] = from_range(
+                *_range(observed[node.name], method, activation_bits), activation_bits
+            )
     return chosen
 
 
@@ -106,7 +112,9 @@ def _observe(
             execute(graph, torch.from_numpy(batch), on_output=hook)
 
 
-def _range(tensor: _Observed, method: CalibrationMethod) -> tuple[float, float]:
+def _range(
+    tensor: _Observed, method: CalibrationMethod, activation_bits: int
+) -> tuple[float, float]:
     if tensor.count is None or tensor.total is None:
         return tensor.low, tensor.high
     filled = tensor.count > 0
@@ -116,11 +124,15 @@ def _range(tensor: _Observed, method: CalibrationMethod) -> tuple[float, float]:
         low = value[int(np.searchsorted(position, 100 - PERCENTILE))]
         high = value[min(int(np.searchsorted(position, PERCENTILE)), len(value) - 1)]
         return float(low), float(high)
-    return _least_squares_range(tensor.low, tensor.high, value, count)
+    return _least_squares_range(tensor.low, tensor.high, value, count, activation_bits)
 
 
 def _least_squares_range(
-    low: float, high: float, value: NDArray[np.float64], count: NDArray[np.float64]
+    low: float,
+    high: float,
+    value: NDArray[np.float64],
+    count: NDArray[np.float64],
+    activation_bits: int,
 ) -> tuple[float, float]:
     """The range with the least squared error of quantized ``value``, each seen ``count`` times.
 
@@ -129,7 +141,7 @@ def _least_squares_range(
     """
     low, high = min(low, 0.0), max(high, 0.0)
     best = (low, high)
-    least = _squared_error(low, high, value, count)
+    least = _squared_error(from_range(low, high, activation_bits), value, count)
     for step, reach in ((0.08, 10), (0.02, 4), (0.005, 4)):
         centre = best
         coarse = step == 0.08
@@ -140,17 +152,17 @@ def _least_squares_range(
             for candidate_high in highs:
                 if candidate_high - candidate_low < (high - low) * 0.05:
                     continue
-                error = _squared_error(candidate_low, candidate_high, value, count)
+                candidate = from_range(candidate_low, candidate_high, activation_bits)
+                error = _squared_error(candidate, value, count)
                 if error < least * (1 - 1e-9):
                     least, best = error, (float(candidate_low), float(candidate_high))
     return best
 
 
 def _squared_error(
-    low: float, high: float, value: NDArray[np.float64], count: NDArray[np.float64]
+    quantization: TensorQuantization, value: NDArray[np.float64], count: NDArray[np.float64]
 ) -> float:
-    quantization = from_range(low, high)
     scale, zero_point = quantization.scale, quantization.zero_point
-    quantized = np.clip(np.rint(value / scale), -128 - zero_point, 127 - zero_point)
-    difference = value - quantized * scale
+    lowest, highest = quantization.low - zero_point, quantization.high - zero_point
+    difference = value - np.clip(np.rint(value / scale), lowest, highest) * scale
     return float(np.dot(difference * difference, count))

@@ -252,7 +252,9 @@ def _activation_rounding(
     def hook(name: str, value: Tensor) -> Tensor:
         if name not in rounded:
             return value
-        scale, zero_point = rounded[name].scale, rounded[name].zero_point
-        return torch.fake_quantize_per_tensor_affine(value, scale, zero_point, -128, 127)
+        tensor = rounded[name]
+        return torch.fake_quantize_per_tensor_affine(
+            value, tensor.scale, tensor.zero_point, tensor.low, tensor.high
+        )
 
     return hook

@@ -1,7 +1,8 @@
 """The integer network: what the reference computes, what Relay compiles, what firmware runs.
 
-Activations are int8, asymmetric, one scale and zero point a tensor; weights are symmetric, one
-scale an output channel. Tensors are height, width, channels ("NHWC" without the batch) and
+Activations are int8, asymmetric, one scale and zero point a tensor; those of 4 bits are int8 values
+from -8 to 7, and differ in nothing else here. Weights are symmetric, one scale an output channel.
+Tensors are height, width, channels ("NHWC" without the batch) and
 weights are OHWI. All arithmetic is defined here, in terms of exact integers:
 
 weighted operators and average pooling
@@ -39,15 +40,25 @@ Int32Array: TypeAlias = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class TensorQuantization:
-    """real = scale * (quantized - zero_point), quantized in int8."""
+    """real = scale * (quantized - zero_point); quantized, and zero_point, are within ``bits``,
+    8 or 4, of two's complement."""
 
     scale: float
     zero_point: int
+    bits: int = 8
+
+    @property
+    def low(self) -> int:
+        return -(1 << (self.bits - 1))
+
+    @property
+    def high(self) -> int:
+        return (1 << (self.bits - 1)) - 1
 
     def quantize(self, real: NDArray[np.floating]) -> Int8Array:
         """Round to nearest, ties to even, and saturate; any shape."""
         scaled = np.rint(np.asarray(real, np.float64) / self.scale) + self.zero_point
-        clipped: Int8Array = np.clip(scaled, -128, 127).astype(np.int8)
+        clipped: Int8Array = np.clip(scaled, self.low, self.high).astype(np.int8)
         return clipped
 
     def dequantize(self, quantized: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -57,7 +68,7 @@ class TensorQuantization:
 
 @dataclass(frozen=True)
 class OutputRange:
-    """The clip of an operator's result, int8: the fused activation, or -128 and 127."""
+    """The clip of an operator's result: the fused activation, or the range of its output's bits."""
 
     low: int = -128
     high: int = 127

@@ -91,7 +91,7 @@ def _rounded(node: Node, value: Tensor, activations: Mapping[str, TensorQuantiza
         return value
     quantization = activations[node.name]
     return torch.fake_quantize_per_tensor_affine(
-        value, quantization.scale, quantization.zero_point, -128, 127
+        value, quantization.scale, quantization.zero_point, quantization.low, quantization.high
     )
 
 

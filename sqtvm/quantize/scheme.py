@@ -18,8 +18,8 @@ from sqtvm.quantize.network import OutputRange, TensorQuantization
 
 SOFTMAX_OUTPUT = TensorQuantization(1.0 / 256, -128)
 
-# For tensors that calibration only ever saw at zero: any scale represents them, and this one
-# leaves room for what other inputs may bring.
+# For tensors of 8 bits that calibration only ever saw at zero: any scale represents them, and this
+# one leaves room for what other inputs may bring.
 DEAD_SCALE = 1.0 / 128
 
 
@@ -48,23 +48,25 @@ def channels_last(shape: Shape) -> Shape:
     return shape
 
 
-def from_range(low: float, high: float) -> TensorQuantization:
-    """The int8 quantization that spans [low, high], widened to contain 0.
+def from_range(low: float, high: float, activation_bits: int = 8) -> TensorQuantization:
+    """The quantization of 8 or 4 bits that spans [low, high], widened to contain 0.
 
     0 is represented exactly, so that padding and relu lose nothing.
     """
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = (high - low) / 255
+    scale = (high - low) / ((1 << activation_bits) - 1)
     if scale < 1e-30:
-        return TensorQuantization(DEAD_SCALE, 0)
-    return TensorQuantization(scale, round(min(max(-128 - low / scale, -128), 127)))
+        return TensorQuantization(DEAD_SCALE * (1 << (8 - activation_bits)), 0, activation_bits)
+    least, largest = weight_range(activation_bits)
+    zero_point = round(min(max(least - low / scale, least), largest))
+    return TensorQuantization(scale, zero_point, activation_bits)
 
 
 def output_range(
     quantization: TensorQuantization, activations: Iterable[Clamp | None]
 ) -> OutputRange:
-    """The clamps that follow an operator as one clip of its int8 output."""
-    low, high = -128, 127
+    """The clamps that follow an operator, and its output's bits, as one clip."""
+    low, high = quantization.low, quantization.high
     for activation in activations:
         if activation is None:
             continue
@@ -75,4 +77,4 @@ def output_range(
 
 def _bound(real: float, quantization: TensorQuantization) -> int:
     scaled = min(max(real / quantization.scale, -512.0), 512.0)
-    return min(max(round(scaled) + quantization.zero_point, -128), 127)
+    return min(max(round(scaled) + quantization.zero_point, quantization.low), quantization.high)

@@ -14,8 +14,10 @@ from sqtvm.compile.host import HostNetwork
 from sqtvm.compile.kernel_call import KernelStyle
 from sqtvm.compile.memory_plan import alive_bytes
 from sqtvm.compile.network import compile_network
+from sqtvm.compile.prediction import workspace_bytes
 from sqtvm.errors import ToolError
 from sqtvm.quantize.accuracy import prepare_input
+from sqtvm.quantize.activation_bits import narrowable, narrowed
 from sqtvm.quantize.build import quantize
 from sqtvm.quantize.calibration import calibrate
 from sqtvm.quantize.network import IntegerNetwork
@@ -54,6 +56,29 @@ def test_host_equals_the_reference(
     with HostNetwork(archive.path) as host:
         outputs = host.run(inputs)
     np.testing.assert_array_equal(outputs, run_integer(network, inputs))
+
+
+@pytest.mark.parametrize("style", list(KernelStyle))
+def test_packed_activations_on_the_host(tmp_path: Path, style: KernelStyle) -> None:
+    chosen = narrowable(GRAPH)
+    assert chosen == ("stem.conv", "block.depthwise", "block.pointwise", "block.add")
+    four_bits = calibrate(GRAPH, X, activation_bits=4)
+    activations = narrowed(GRAPH, ACTIVATIONS, four_bits, chosen)
+    assert activations["stem.pool"].bits == 4
+    network = quantize(GRAPH, activations, MIXED, X)
+    archive = compile_network("all", GRAPH, network, TARGET, tmp_path / "all.tar", style)
+    assert archive.workspace_bytes == workspace_bytes(network, style)
+    inputs = prepare_input(network, X)
+    with HostNetwork(archive.path) as host:
+        outputs = host.run(inputs)
+    np.testing.assert_array_equal(outputs, run_integer(network, inputs))
+
+
+@pytest.mark.parametrize("bits", [8, 4, 2])
+def test_the_workspace_is_predicted(tmp_path: Path, bits: int) -> None:
+    network = network_at(dict.fromkeys(NAMES, bits))
+    archive = compile_network("all", GRAPH, network, TARGET, tmp_path / "all.tar")
+    assert workspace_bytes(network) == archive.workspace_bytes
 
 
 def _assert_planned(archive: Archive, network: IntegerNetwork) -> None:

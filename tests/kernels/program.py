@@ -10,10 +10,12 @@ import numpy as np
 import torch
 
 from sqtvm import kernels
+from sqtvm.compile.c_source import unique_kernels
 from sqtvm.compile.kernel_call import KernelCall, KernelStyle
 from sqtvm.compile.layouts import kernel_call
 from sqtvm.quantize.network import IntegerLayer, IntegerNetwork
 from sqtvm.quantize.reference import run_layer
+from tests.kernels.packed_cases import stored
 from tests.quantize.layers import Case
 
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion")
@@ -24,18 +26,31 @@ _C_TYPES = {"uint8": "uint8_t", "int8": "int8_t", "int32": "int32_t"}
 def program(cases: Sequence[Case], style: KernelStyle) -> str:
     """``int check(void)``: 0, or the number of the first case (from 1) that differs."""
     calls = [kernel_call(*network_of(case), style) for case in cases]
-    functions = {call.function: call for call in calls}
-    headers = sorted({header for call in calls for header in call.headers})
-    lines = ["#include <stdint.h>", "#include <string.h>"]
-    lines += [f'#include "{header}"' for header in headers]
-    for call in functions.values():
-        lines += [call.source[: call.source.index("{")].rstrip() + ";", call.source]
+    lines = kernels_of(calls)
     pairs = zip(cases, calls, strict=True)
     lines += [_case(number, case, call) for number, (case, call) in enumerate(pairs)]
     lines += ["int check(void);", "int check(void) {"]
     lines += [f"  if (case_{number}()) return {number + 1};" for number in range(len(cases))]
     lines += ["  return 0;", "}"]
     return "\n".join(lines) + "\n"
+
+
+def kernels_of(calls: Sequence[KernelCall]) -> list[str]:
+    """C that defines the functions of ``calls`` and what they call."""
+    functions = unique_kernels(calls).values()
+    headers = sorted({header for call in functions for header in call.headers})
+    lines = ["#include <stdint.h>", "#include <string.h>"]
+    lines += [f'#include "{header}"' for header in headers]
+    lines += [call.source[: call.source.index("{")].rstrip() + ";" for call in functions]
+    return lines + [call.source for call in functions]
+
+
+def stored_case(case: Case) -> tuple[list[np.ndarray], np.ndarray]:
+    """The inputs and the output that the reference expects, as they lie in memory."""
+    layer, inputs, quantizations = case
+    expected = run_layer(layer, [torch.from_numpy(x[None]) for x in inputs], quantizations)[0]
+    arrays = [stored(x, one) for x, one in zip(inputs, quantizations, strict=True)]
+    return arrays, stored(expected.numpy(), layer.output)
 
 
 def network_of(case: Case) -> tuple[IntegerLayer, IntegerNetwork]:
@@ -49,10 +64,7 @@ def network_of(case: Case) -> tuple[IntegerLayer, IntegerNetwork]:
 
 
 def _case(number: int, case: Case, call: KernelCall) -> str:
-    layer, inputs, quantizations = case
-    expected = run_layer(layer, [torch.from_numpy(x[None]) for x in inputs], quantizations)[
-        0
-    ].numpy()
+    inputs, expected = stored_case(case)
     arrays = {f"x{i}": x for i, x in enumerate(inputs)}
     arrays |= {f"c{i}": constant for i, constant in enumerate(call.constants)}
     arguments = [f"case_{number}_{name}" for name in arrays]

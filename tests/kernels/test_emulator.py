@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from sqtvm.compile.kernel_call import KernelStyle
 from tests.kernels.cases import depthwises, fixed_cases
 from tests.kernels.emulation import M0_PLUS, M3, M4, M7, M33, M55, RV32, Core, emulate
+from tests.kernels.packed_cases import fixed_packed_cases
 from tests.kernels.program import program
 from tests.quantize.layers import Case, convolutions
 
-CASES = fixed_cases()
+CASES = fixed_cases() + fixed_packed_cases()
 
 
 @pytest.mark.parametrize(

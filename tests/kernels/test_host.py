@@ -6,16 +6,20 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sqtvm.compile.kernel_call import KernelStyle
 from tests.kernels.cases import depthwises, fixed_cases
+from tests.kernels.packed_cases import fixed_packed_cases, packed_layers
 from tests.kernels.program import HERE, build, program
 from tests.quantize.layers import Case, adds, concats, convolutions, linears, pools, unary
 
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-ANY_LAYER = st.one_of(convolutions(), depthwises(), linears(), pools(), adds(), concats(), unary())
+ANY_LAYER = st.one_of(
+    convolutions(), depthwises(), linears(), pools(), adds(), concats(), unary(), packed_layers()
+)
 
 
 def run(cases: list[Case], style: KernelStyle) -> None:
@@ -36,3 +40,8 @@ def test_any_layer_equals_the_reference(cases: list[Case], style: KernelStyle) -
 
 def test_fixed_layers_equal_the_reference() -> None:
     run(fixed_cases(), KernelStyle.FAST)
+
+
+@pytest.mark.parametrize("style", list(KernelStyle))
+def test_packed_layers_equal_the_reference(style: KernelStyle) -> None:
+    run(fixed_packed_cases(), style)

@@ -6,36 +6,35 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import torch
 
 from sqtvm.compile.kernel_call import KernelCall, KernelStyle
 from sqtvm.compile.layouts import kernel_call
-from sqtvm.quantize.reference import run_layer
 from tests.kernels.cases import fixed_cases
 from tests.kernels.emulation import M7, M55, Core, emulate
-from tests.kernels.program import array, build, network_of
+from tests.kernels.packed_cases import fixed_packed_cases
+from tests.kernels.program import array, build, kernels_of, network_of, stored_case
 from tests.quantize.layers import Case
 
 HERE = Path(__file__).parent
+CASES = fixed_cases() + fixed_packed_cases()
 
 
 def overlapping(number: int, case: Case, call: KernelCall, source: int) -> str:
     """A C function that is 0 where the output over input ``source`` is as it should be."""
-    layer, inputs, quantizations = case
-    expected = run_layer(layer, [torch.from_numpy(x[None]) for x in inputs], quantizations)
+    inputs, expected = stored_case(case)
     overlap = call.overlaps[source]
     assert overlap is not None
     # Offsets of words, the output as late as it may begin.
     at_x = max(0, -(-overlap.lead // 4) * 4)
     at_y = max(0, -overlap.lead // 4 * 4)
-    size = max(at_x + inputs[source].size, at_y + expected.numel())
+    size = max(at_x + inputs[source].size, at_y + expected.size)
     name = f"over_{number}_{source}"
     arguments = [f"{name}_x{i}" if i != source else "x" for i in range(len(inputs))]
     arguments += [f"{name}_c{i}" for i in range(len(call.constants))] + ["y"]
     lines = [array(f"{name}_x{i}", x) for i, x in enumerate(inputs)]
     lines += [array(f"{name}_c{i}", constant) for i, constant in enumerate(call.constants)]
     lines += [
-        array(f"{name}_expected", expected[0].numpy()),
+        array(f"{name}_expected", expected),
         f"static int {name}(void) {{",
         f"  static _Alignas(8) int8_t block[{size}];",
         f"  int8_t *x = block + {at_x};",
@@ -47,7 +46,7 @@ def overlapping(number: int, case: Case, call: KernelCall, source: int) -> str:
         arguments.append("scratch")
     lines += [
         f"  {call.function}({', '.join(arguments)});",
-        f"  return memcmp(y, {name}_expected, {expected.numel()}) != 0;",
+        f"  return memcmp(y, {name}_expected, {expected.size}) != 0;",
         "}",
     ]
     return "\n".join(lines)
@@ -62,12 +61,7 @@ def program(cases: list[Case], style: KernelStyle) -> str:
         if overlap is not None
     ]
     assert {"conv2d", "depthwise", "linear"} <= {calls[number].family for number, _ in tried}
-    lines = ["#include <stdint.h>", "#include <string.h>"]
-    lines += [f'#include "{h}"' for h in sorted({h for call in calls for h in call.headers})]
-    lines += [
-        call.source[: call.source.index("{")].rstrip() + ";\n" + call.source
-        for call in {call.function: call for call in calls}.values()
-    ]
+    lines = kernels_of(calls)
     lines += [overlapping(number, cases[number], calls[number], i) for number, i in tried]
     lines += ["int check(void);", "int check(void) {"]
     lines += [f"  if (over_{number}_{i}()) return {number + 1};" for number, i in tried]
@@ -77,12 +71,12 @@ def program(cases: list[Case], style: KernelStyle) -> str:
 @pytest.mark.parametrize("style", list(KernelStyle))
 def test_outputs_may_lie_over_inputs(style: KernelStyle, tmp_path: Path) -> None:
     compiler = ("cc", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-    binary = build(program(fixed_cases(), style), tmp_path, compiler, [HERE / "host_main.c"])
+    binary = build(program(CASES, style), tmp_path, compiler, [HERE / "host_main.c"])
     done = subprocess.run([str(binary)], capture_output=True, text=True)
     assert (done.stdout.strip(), done.stderr) == ("0", ""), "number of the case from 1"
 
 
 @pytest.mark.parametrize("core", [pytest.param(M7, id="m7"), pytest.param(M55, id="m55")])
 def test_outputs_may_lie_over_inputs_on(core: Core, tmp_path: Path) -> None:
-    differing = emulate(program(fixed_cases(), KernelStyle.FAST), tmp_path, core)
-    assert differing == 0, f"case {differing} differs: {fixed_cases()[differing - 1]}"
+    differing = emulate(program(CASES, KernelStyle.FAST), tmp_path, core)
+    assert differing == 0, f"case {differing} differs: {CASES[differing - 1]}"

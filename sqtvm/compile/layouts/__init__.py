@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sqtvm.compile.kernel_call import KernelCall, KernelStyle
+from sqtvm.compile.layouts.bands import bands_call, is_packed
 from sqtvm.compile.layouts.convolution import conv2d_call, linear_call
 from sqtvm.compile.layouts.elementwise import (
     add_call,
@@ -46,4 +47,11 @@ def kernel_call(
     layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle = KernelStyle.FAST
 ) -> KernelCall:
     """The kernel, its geometry and its constants for one layer of ``network``."""
+    if is_packed(layer, network):
+        return bands_call(layer, network, style, _byte_call)
+    return _byte_call(layer, network, style)
+
+
+def _byte_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
+    """All of the layer's tensors as bytes, whatever their bits."""
     return _CALLS[type(layer.op)](layer, network, style)

@@ -10,6 +10,7 @@ from tvm.relay.expr_functor import ExprMutator
 
 from sqtvm.compile import kernel_operators
 from sqtvm.compile.kernel_call import KernelCall
+from sqtvm.compile.layouts.bands import stored_shape
 from sqtvm.frontend.graph import Shape
 from sqtvm.quantize.network import (
     IntegerAdd,
@@ -77,7 +78,7 @@ class _QuantizeLayers(ExprMutator):  # type: ignore[misc]
             inputs,
             function=kernel.function,
             layer=number,
-            shape=with_batch(layer.shape),
+            shape=with_batch(stored_shape(layer.shape, layer.output)),
             scratch_bytes=kernel.scratch_bytes,
             weight_bits=getattr(layer.op, "weight_bits", 0),
         )
