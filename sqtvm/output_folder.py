@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqtvm.errors import SqtvmError, from_os_error
+from sqtvm.report.files import PARTIAL_PREFIX
 
 LOCK_FILE = ".sqtvm-lock"
 ROUNDS_PREFIX = ".rounds-"
 # What the stages name their temporary files and folders before they rename them.
-_PREFIXES = (ROUNDS_PREFIX, ".project-", ".report.", ".layers.", ".front.", ".model.tar")
+_PREFIXES = (ROUNDS_PREFIX, PARTIAL_PREFIX, ".project-", ".model.tar")
 
 
 @contextmanager

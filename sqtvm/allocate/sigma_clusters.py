@@ -15,11 +15,12 @@ def cluster_by_sigma(sigma: Mapping[str, float], seed: int) -> Mapping[str, int]
 
     K-means on the one dimension; fewer clusters where there are fewer distinct values.
     """
-    values = np.array(list(sigma.values()), np.float64).reshape(-1, 1)
+    # Values that differ by a rounding error alone are one: their order must not get lost.
+    values = np.round(np.array(list(sigma.values()), np.float64).reshape(-1, 1), 12)
     count = min(len(BITS), len(np.unique(values)))
     fitted = KMeans(n_clusters=count, n_init=10, random_state=seed).fit(values)
     centres = fitted.cluster_centers_.reshape(-1)
-    # Values that differ by a rounding error alone can leave a cluster empty.
+    # Close values can leave a cluster empty.
     used = sorted({int(label) for label in fitted.labels_}, key=lambda label: float(centres[label]))
     rank = {label: position for position, label in enumerate(used)}
     return {name: rank[int(label)] for name, label in zip(sigma, fitted.labels_, strict=True)}

@@ -37,7 +37,6 @@ from sqtvm.report.versions import tool_versions
 from sqtvm.rounds import Round
 from sqtvm.settings import DeploySettings, command_line
 
-_ACTIVATION_BITS = 8
 _BY_BITS: TypeAdapter[dict[Literal["8", "4", "2"], float]] = TypeAdapter(
     dict[Literal["8", "4", "2"], float]
 )
@@ -176,7 +175,7 @@ def _layers(
                 op=operator_name(layer),
                 output_shape=node.shape,
                 weight_bits=bits,
-                act_bits=_ACTIVATION_BITS,
+                act_bits=layer.output.bits,
                 params=parameter_count(node),
                 macs=macs(graph, node),
                 weight_bytes=0 if bits is None else weight_bytes(node, bits),

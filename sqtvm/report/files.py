@@ -8,6 +8,9 @@ from pathlib import Path
 
 from sqtvm.errors import SqtvmError
 
+# Of the names of files that are not whole yet.
+PARTIAL_PREFIX = ".partial-"
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write by way of a temporary file beside ``path``, so that no reader sees half of it.
@@ -15,7 +18,9 @@ def write_whole(path: Path, content: bytes) -> None:
     SqtvmError where the folder is missing or cannot be written to.
     """
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        handle, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f"{PARTIAL_PREFIX}{path.name}-"
+        )
     except OSError as error:
         raise SqtvmError(
             f"{path} cannot be written: {error.strerror}",

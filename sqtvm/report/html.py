@@ -7,7 +7,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from sqtvm.report import numbers, scatter, view
+from sqtvm.report import numbers, places_view, scatter, view
 from sqtvm.report.schema import Report
 from sqtvm.report.verdicts import accuracy_drop
 
@@ -21,18 +21,28 @@ def render_html(report: Report) -> str:
         board=view.board_name(report),
         style=Markup(style),
         summary=summary(report),
-        failing=sum(not verdict.holds for verdict in report.verdicts),
+        headline=view.headline(report),
         tiles=view.tiles(report),
         layers=view.layer_rows(report),
         accuracy=view.accuracy_rows(report),
         memory=view.memory_bars(report),
         sources=view.SOURCES,
-        plot=scatter.scatter(report),
+        regions=places_view.regions(report),
+        plan=places_view.plan(report),
+        places={
+            "width": places_view.WIDTH,
+            "height": places_view.HEIGHT,
+            "left": places_view.LEFT,
+            "right": places_view.RIGHT,
+        },
+        plot=scatter.size_plot(report),
+        front=scatter.front_plots(report),
         chart={
             "width": scatter.WIDTH,
             "height": scatter.HEIGHT,
             "left": scatter.LEFT,
             "right": scatter.RIGHT,
+            "top": scatter.TOP,
             "bottom": scatter.BOTTOM,
         },
     )
@@ -76,5 +86,6 @@ def _environment() -> Environment:
         milliseconds=numbers.milliseconds,
         percent=numbers.percent,
         small=numbers.small,
+        thousandths=numbers.thousandths,
     )
     return environment

@@ -41,6 +41,12 @@ def count(number: float) -> str:
     return f"{number / 1_000_000:.2f} M"
 
 
+def thousandths(number: float) -> str:
+    """A small figure times a thousand: ``1.95``; 0.00 without a sign."""
+    text = f"{1000 * number:.2f}"
+    return text if float(text) else text.removeprefix("-")
+
+
 def small(number: float) -> str:
     """Three digits of a sigma or a divergence."""
     return f"{number:.3g}"

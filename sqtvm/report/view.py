@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqtvm.report import numbers
@@ -33,12 +34,17 @@ class Tile:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """Shares are of the largest layer's figure."""
+    """Shares are of the largest layer's figure; sensitivity: at 4 bits, in nats."""
 
     part: LayerPart
     bits_share: float
+    sigma_share: float
+    kl_share: float
+    sensitivity: float | None
+    sensitivity_share: float
     ms_share: float
     weights_share: float
+    ram_share: float
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,21 @@ def average_bits(report: Report) -> float:
     return report.totals.weight_bytes / full * 8 if full else 0.0
 
 
+def headline(report: Report) -> str:
+    """The verdict in a few words."""
+    failing = [verdict.budget for verdict in report.verdicts if not verdict.holds]
+    if not report.verdicts:
+        return "No budget was asked for"
+    if not failing:
+        return "✓ The budget holds" if len(report.verdicts) == 1 else "✓ All budgets hold"
+    names = " and ".join(filter(None, (", ".join(failing[:-1]), failing[-1])))
+    verb = "does" if len(failing) == 1 else "do"
+    return f"✗ {names[:1].upper()}{names[1:]} {verb} not hold"
+
+
 def tiles(report: Report) -> tuple[Tile, ...]:
-    """Time, flash, RAM, energy where it is known, and accuracy, whether or not they had a limit."""
+    """Time, flash, RAM and accuracy, whether or not they had a limit; energy where it is known,
+    bit operations where they had one."""
     by_budget = {verdict.budget: verdict for verdict in report.verdicts}
     totals, board = report.totals, report.board
     found = [
@@ -110,6 +129,10 @@ def tiles(report: Report) -> tuple[Tile, ...]:
     if totals.energy_mj is not None:
         value, source = numbers.millijoules(totals.energy_mj), totals.energy_source or ""
         found.append(_tile("Energy", by_budget.get("energy"), value, source))
+    operations = by_budget.get("bit operations")
+    if operations is not None and operations.reached is not None:
+        value = numbers.count(operations.reached)
+        found.append(_tile("Bit operations", operations, value, operations.source))
     lost = accuracy_drop(report.accuracy)
     if report.accuracy.allocated is not None and lost is not None:
         value = numbers.percent(report.accuracy.allocated)
@@ -133,7 +156,9 @@ def _tile(
     capacity: int = 0,
 ) -> Tile:
     if verdict is not None and verdict.reached is not None:
-        write = {"bytes": numbers.size, "mJ": _plain_mj}.get(verdict.unit, _plain_ms)
+        write = {"bytes": numbers.size, "mJ": _plain_mj, "operations": numbers.count}.get(
+            verdict.unit, _plain_ms
+        )
         against = f"of at most {write(verdict.limit)}"
         share = verdict.reached / verdict.limit if verdict.limit else 1.0
         return Tile(name, value, against, share, verdict.holds, source)
@@ -152,17 +177,39 @@ def _plain_mj(mj: float) -> str:
 
 
 def layer_rows(report: Report) -> tuple[LayerRow, ...]:
-    longest = max((layer.ms or 0.0 for layer in report.layers), default=0.0)
-    largest = max((layer.weight_bytes for layer in report.layers), default=0)
+    layers = report.layers
+    sensitivity = [layer.sensitivity.get("4") for layer in layers]
+    sigma, kl, nats, ms, weights, ram = (
+        _shares(figures)
+        for figures in (
+            [layer.sigma for layer in layers],
+            [layer.kl for layer in layers],
+            sensitivity,
+            [layer.ms for layer in layers],
+            [layer.weight_bytes for layer in layers],
+            [layer.ram_bytes for layer in layers],
+        )
+    )
     return tuple(
         LayerRow(
             part=layer,
             bits_share=(layer.weight_bits or 0) / 8,
-            ms_share=(layer.ms or 0.0) / longest if longest else 0.0,
-            weights_share=layer.weight_bytes / largest if largest else 0.0,
+            sigma_share=sigma[i],
+            kl_share=kl[i],
+            sensitivity=sensitivity[i],
+            sensitivity_share=nats[i],
+            ms_share=ms[i],
+            weights_share=weights[i],
+            ram_share=ram[i],
         )
-        for layer in report.layers
+        for i, layer in enumerate(layers)
     )
+
+
+def _shares(figures: Sequence[float | None]) -> list[float]:
+    """Of the largest; 0 for what is unknown, or below zero by chance."""
+    largest = max((figure or 0.0 for figure in figures), default=0.0)
+    return [max(figure or 0.0, 0.0) / largest if largest > 0 else 0.0 for figure in figures]
 
 
 def accuracy_rows(report: Report) -> tuple[AccuracyRow, ...]:

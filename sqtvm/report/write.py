@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -10,8 +11,10 @@ from sqtvm.errors import SqtvmError
 from sqtvm.report.files import write_whole
 from sqtvm.report.front_picture import front_picture
 from sqtvm.report.html import render_html
-from sqtvm.report.picture import layers_picture
+from sqtvm.report.picture import accuracy_picture, layers_picture, memory_picture
 from sqtvm.report.schema import Report
+
+_KINDS: tuple[Literal["png", "svg"], ...] = ("png", "svg")
 
 
 def to_json(report: Report) -> str:
@@ -20,16 +23,25 @@ def to_json(report: Report) -> str:
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
-    """Write report.json, report.html and the pictures of layers and front; gives their paths."""
+    """Write report.json, report.html and the pictures, each as PNG and SVG; gives their paths.
+
+    Pictures: ``layers``, ``accuracy`` where there are labels, ``memory`` where something was
+    linked, and ``front``.
+    """
     files = {
         "report.json": to_json(report).encode(),
         "report.html": render_html(report).encode(),
-        "layers.png": layers_picture(report, "png"),
-        "layers.svg": layers_picture(report, "svg"),
     }
-    if report.front:
-        files["front.png"] = front_picture(report, "png")
-        files["front.svg"] = front_picture(report, "svg")
+    for kind in _KINDS:
+        pictures = {
+            "layers": layers_picture(report, kind),
+            "accuracy": accuracy_picture(report, kind),
+            "memory": memory_picture(report, kind),
+            "front": front_picture(report, kind) if report.front else None,
+        }
+        for name, content in pictures.items():
+            if content is not None:
+                files[f"{name}.{kind}"] = content
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sqtvm.allocate.sigma_clusters import cluster_bits, cluster_by_sigma
@@ -33,6 +33,7 @@ def test_a_distribution_does_not_diverge_from_itself(seed: int) -> None:
 
 
 @settings(deadline=None)
+@example([1.0, 0.5, 0.9999999999999999], 0)
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=12), st.integers(0, 100))
 def test_clusters_are_ordered_by_sigma(sigma: list[float], seed: int) -> None:
     named = {f"layer{number}": value for number, value in enumerate(sigma)}
@@ -42,7 +43,7 @@ def test_clusters_are_ordered_by_sigma(sigma: list[float], seed: int) -> None:
     for a in named:
         for b in named:
             if clusters[a] < clusters[b]:
-                assert named[a] <= named[b]
+                assert named[a] <= named[b] + 1e-12
 
 
 def test_wider_clusters_never_get_fewer_bits() -> None:

@@ -46,6 +46,62 @@ def layer(
         est_cycles=cycles,
         measured_cycles=None,
         ms=cycles / _CLOCK_HZ * 1e3,
+        sensitivity={"4": 0.002 / (bits or 1), "2": 0.04} if bits else {},
+        ram_bytes=None if op == "flatten" else 2 * shape[0] * (shape[1] ** 2 if shape[1:] else 1),
+    )
+
+
+def _memory_map() -> tuple[schema.RegionPart, ...]:
+    def piece(name: str, kind: str, origin: int, size: int) -> schema.PiecePart:
+        return schema.PiecePart.model_validate(
+            {"name": name, "kind": kind, "origin": origin, "size": size}
+        )
+
+    flash = (
+        piece("code", "code", 0x0800_0000, 14_200),
+        piece("weights", "weights", 0x0800_3780, 26_000),
+    )
+    dtcm = (
+        piece("stack", "stack", 0x2000_0000, 4096),
+        piece("workspace", "workspace", 0x2000_1000, 28_160),
+        piece("zeroed data", "data", 0x2000_7E00, 2112),
+    )
+    return (
+        schema.RegionPart(
+            name="flash", kind="flash", origin=0x0800_0000, size=1 << 20, pieces=flash
+        ),
+        schema.RegionPart(name="dtcm", kind="ram", origin=0x2000_0000, size=1 << 16, pieces=dtcm),
+        schema.RegionPart(name="sram", kind="ram", origin=0x2001_0000, size=1 << 18, pieces=()),
+    )
+
+
+def _workspace() -> tuple[schema.TensorPart, ...]:
+    rows = (
+        ("input", "input", 12_544, 784, 0, 0),
+        ("stem.conv", "output", 0, 12_544, 0, 3),
+        ("stack1.conv1", "scratch", 27_000, 1160, 1, 1),
+        ("stack1.conv1", "output", 12_544, 12_544, 1, 2),
+        ("classifier", "scratch", 0, 64, 14, 14),
+    )
+    keys = ("name", "kind", "offset", "size", "first", "last")
+    return tuple(
+        schema.TensorPart.model_validate(dict(zip(keys, row, strict=True))) for row in rows
+    )
+
+
+def _front(bits: dict[str, int], ms: float, flash: int, labelled: bool) -> schema.FrontPart:
+    return schema.FrontPart(
+        label=f"round {1 + (ms < 50)}",
+        weight_bits=bits,
+        kernel_style="fast",
+        accuracy=0.912 if labelled else None,
+        ms=ms,
+        ms_source="emulated",
+        flash_bytes=flash,
+        ram_bytes=31_016,
+        energy_mj=None,
+        on_front=ms < 50,
+        kept=ms < 50,
     )
 
 
@@ -185,6 +241,9 @@ def report(
         verdicts=tuple(verdicts),
         verification=schema.VerificationPart(samples=100, equal_bytes=True, first_difference=""),
         iterations=iterations,
+        front=tuple(_front(bits, turn.ms, flash, labelled) for turn in iterations),
+        memory_map=_memory_map(),
+        workspace=_workspace(),
         settings=schema.SettingsPart(
             command="sqtvm deploy resnet8:trained --data resnet8:evaluation --board stm32f746 "
             "--budget-ms 50 --budget-flash 61440 --measure emulator --seed 0",

@@ -51,7 +51,7 @@ def test_page_needs_no_network_and_no_script() -> None:
     ("limit_ms", "words"),
     [
         (50.0, "The budget holds"),
-        (30.0, "The budget does not hold"),
+        (30.0, "Time does not hold"),
         (None, "No budget was asked for"),
     ],
 )

@@ -53,7 +53,9 @@ def test_unknown_key_is_refused() -> None:
 def test_files_are_written_whole_and_alone(tmp_path: Path) -> None:
     paths = write_report(report(), tmp_path / "new" / "folder")
     names = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())
-    assert names == ["layers.png", "layers.svg", "report.html", "report.json"]
+    pictures = ("accuracy", "front", "layers", "memory")
+    files = [f"{name}.{kind}" for name in pictures for kind in ("png", "svg")]
+    assert names == [*files, "report.html", "report.json"]
     assert sorted(path.name for path in paths) == names
     assert (tmp_path / "new" / "folder" / "layers.png").read_bytes().startswith(b"\x89PNG")
 

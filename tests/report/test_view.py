@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqtvm.report import numbers, view
-from sqtvm.report.scatter import HEIGHT, WIDTH, scatter
+from sqtvm.report import numbers, places_view, view
+from sqtvm.report.scatter import HEIGHT, WIDTH, front_plots, size_plot
 from tests.report.samples import report
 
 
@@ -42,7 +42,7 @@ def test_segments_fill_as_much_as_is_used() -> None:
 
 
 def test_points_lie_in_the_picture_and_lost_networks_at_its_edge() -> None:
-    plot = scatter(report())
+    plot = size_plot(report())
     assert plot is not None
     for point in plot.points:
         assert 0 <= point.x <= WIDTH
@@ -51,5 +51,80 @@ def test_points_lie_in_the_picture_and_lost_networks_at_its_edge() -> None:
 
 
 def test_without_labels_there_is_no_picture() -> None:
-    assert scatter(report(labelled=False)) is None
+    assert size_plot(report(labelled=False)) is None
+    assert front_plots(report(labelled=False)) == ()
     assert view.accuracy_rows(report(labelled=False)) == ()
+
+
+def test_front_is_drawn_over_every_cost_that_is_known() -> None:
+    time, flash, ram = front_plots(report())
+    assert [plot.x_name for plot in (time, flash, ram)] == ["time, ms", "flash, KiB", "RAM, KiB"]
+    assert [point.kind for point in time.points] == ["other", "chosen"]
+    assert time.points[1].x < time.points[0].x, "it is faster"
+    assert time.limit_x is not None
+    assert time.points[1].x < time.limit_x < time.points[0].x
+    assert ram.limit_x is None, "it had no limit"
+    assert "91.20 %" in time.points[1].label
+
+
+def test_labels_do_not_hide_each_other() -> None:
+    plot = size_plot(report())
+    assert plot is not None
+    boxes = [(p.label_x, p.label_y, 3.4 * len(p.label)) for p in plot.points if p.label]
+    assert len(boxes) == 4
+    for i, (x, y, half) in enumerate(boxes):
+        for other_x, other_y, other_half in boxes[:i]:
+            assert abs(x - other_x) >= half + other_half or abs(y - other_y) >= 12
+
+
+def test_shares_are_of_the_largest_layer() -> None:
+    rows = view.layer_rows(report())
+    for shares in zip(
+        *((row.ms_share, row.ram_share, row.sigma_share, row.sensitivity_share) for row in rows),
+        strict=True,
+    ):
+        assert max(shares) == 1
+        assert min(shares) >= 0
+    by_name = {row.part.name: row for row in rows}
+    assert by_name["stack3.conv1"].sensitivity == 0.001
+    assert by_name["pool"].sensitivity is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({}, "✓ All budgets hold"),
+        ({"limit_ms": 30.0}, "✗ Time does not hold"),
+        ({"limit_ms": 30.0, "limit_flash": 9}, "✗ Time and flash do not hold"),
+        ({"limit_flash": None}, "✓ The budget holds"),
+    ],
+)
+def test_headline_names_what_fails(limits: dict[str, float | None], words: str) -> None:
+    assert view.headline(report(**limits)) == words  # type: ignore[arg-type]
+
+
+def test_memories_are_drawn_to_their_last_byte() -> None:
+    flash, dtcm, sram = places_view.regions(report())
+    assert sram.pieces == ()
+    for region in (flash, dtcm):
+        last = region.pieces[-1]
+        assert last.x + last.width == pytest.approx(1)
+    assert dtcm.used == "33.6 KiB"
+    assert dtcm.pieces[1].address == "0x20001000"
+
+
+def test_tensors_lie_in_the_picture() -> None:
+    plan = places_view.plan(report())
+    assert plan is not None
+    for box in plan.boxes:
+        assert box.x >= places_view.LEFT
+        assert box.x + box.width <= places_view.WIDTH
+        assert box.y >= places_view.TOP - 1e-6
+        assert box.y + box.height <= places_view.HEIGHT - places_view.BOTTOM + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0.00195, "1.95"), (-2.3e-6, "0.00"), (-0.00234, "-2.34")]
+)
+def test_thousandths(number: float, text: str) -> None:
+    assert numbers.thousandths(number) == text
