@@ -37,10 +37,10 @@ docs: install
 	$(VENV)/mkdocs build --strict --quiet
 
 test: lint
-	$(VENV)/python -m pytest -m "not slow"
+	$(VENV)/python -m pytest -m "not slow" --cov --cov-report=term
 
 test-all: lint
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest --cov --cov-report=term
 	bash scripts/wheel-check.sh
 
 wheel-check: install
