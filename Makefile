@@ -8,8 +8,8 @@ INSTALLED := .venv/installed-$(shell pwd -P | cksum | cut -d' ' -f1)
 
 help:
 	@echo "make demo         deploy a trained ResNet-8 to an STM32F746 with 50 ms for an inference"
-	@echo "make test         ruff, mypy, cppcheck, the licences and the tests with their coverage"
-	@echo "make test-all     also the slow tests, and the wheel in an empty environment"
+	@echo "make test         ruff, mypy, cppcheck, the licences, the wheel, and the tests with coverage"
+	@echo "make test-all     also the slow tests, and a deployment by the wheel alone"
 	@echo "make docs         build the documentation in site/"
 	@echo "make wheel-check  build the wheel and use it in an empty environment"
 	@echo "make clean        remove the virtual environment and what was built"
@@ -37,6 +37,7 @@ docs: install
 	$(VENV)/mkdocs build --strict --quiet
 
 test: lint
+	bash scripts/wheel-check.sh quick
 	$(VENV)/python -m pytest -m "not slow" --cov --cov-report=term
 
 test-all: lint
