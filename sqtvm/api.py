@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ from sqtvm import pipeline
 from sqtvm.allocate import allocate as allocate_stage
 from sqtvm.allocate.allocation import Allocation, LayerStatistics
 from sqtvm.allocate.budget import Budget
-from sqtvm.allocate.costs import analytic_costs
+from sqtvm.allocate.costs import STATIC_AND_STACK_BYTES, analytic_costs
 from sqtvm.compile.archive import Archive
 from sqtvm.compile.network import compile_network
 from sqtvm.errors import SqtvmError
@@ -36,9 +36,11 @@ from sqtvm.measure.measure import measure as measure_stage
 from sqtvm.measure.measurement import Measurement
 from sqtvm.measure.meter import parse_meter
 from sqtvm.measure.target import parse_target
+from sqtvm.narrow import fit_activations
 from sqtvm.pipeline import DeployResult
 from sqtvm.progress import OnProgress, Progress, silent
 from sqtvm.project_files import archive_of, board_of, inputs_of
+from sqtvm.quantize.activation_bits import calibrate_at
 from sqtvm.quantize.build import quantize
 from sqtvm.quantize.calibration import calibrate
 from sqtvm.settings import DEFAULT_OUT, DeploySettings, SettingsError
@@ -170,7 +172,8 @@ def allocate(
 ) -> Allocation:
     """Bits of every weighted layer, by the analytic cost model; nothing is built or measured.
 
-    Where nothing holds the budget, the nearest allocation, with ``feasible`` False and what binds
+    Activations get 4 bits where RAM asks for it. Where nothing holds the budget, the nearest
+    allocation, with ``feasible`` False and what binds
     in words. Raises BoardError, and SqtvmError for an unknown method or unknown energy.
     """
     described = load_board(str(board))
@@ -183,14 +186,28 @@ def allocate(
     on_progress(Progress("quantize", "calibrating activations"))
     activations = calibrate(model.graph, model.calibration.x)
     settings = allocate_stage.AllocateSettings(method=method, seed=seed)
-    return allocate_stage.allocate(
+    evaluator = allocate_stage.new_evaluator(model, activations, settings)
+    costs = analytic_costs(model.graph, described.clock_hz)
+    narrow: Mapping[str, int] = {}
+    if budget.ram_bytes is not None:
+        found = fit_activations(
+            model, activations, evaluator, budget.ram_bytes, STATIC_AND_STACK_BYTES, on_progress
+        )
+        narrow = {name: one.bits for name, one in found.quantizations.items() if one.bits < 8}
+        evaluator = allocate_stage.new_evaluator(model, found.quantizations, settings)
+        costs = replace(
+            analytic_costs(model.graph, described.clock_hz, narrow),
+            ram_bytes=found.workspace_bytes + STATIC_AND_STACK_BYTES,
+        )
+    allocation = allocate_stage.allocate(
         model,
         budget.with_energy_as_time(None if power is None else power.mj),
-        analytic_costs(model.graph, described.clock_hz),
-        allocate_stage.new_evaluator(model, activations, settings),
+        costs,
+        evaluator,
         settings,
         on_progress,
     )
+    return replace(allocation, activation_bits=narrow)
 
 
 def compile_model(
@@ -198,10 +215,13 @@ def compile_model(
     weight_bits: Mapping[str, int],
     *,
     board: str | Path,
+    activation_bits: Mapping[str, int] | None = None,
     out: str | Path = "network.tar",
     on_progress: OnProgress = silent,
 ) -> Archive:
     """Quantize at the given bits (8, 4 or 2 by layer name) and compile to C.
+
+    activation_bits: 4 for every tensor that is to have 4 instead of 8, as ``allocate`` gives them.
 
     Writes ``out``, an archive in TVM's Model Library Format, whole or not at all. Raises
     BoardError, and SqtvmError where TVM refuses the network.
@@ -209,7 +229,7 @@ def compile_model(
     target = load_board(str(board)).tvm_target
     on_progress(Progress("quantize", "calibrating activations"))
     samples = model.calibration.x
-    activations = calibrate(model.graph, samples)
+    activations = calibrate_at(model.graph, samples, activation_bits or {})
     network = quantize(model.graph, activations, weight_bits, samples)
     on_progress(Progress("compile", "from Relay to C"))
     return compile_network(model.name, model.graph, network, target, Path(out))

@@ -27,6 +27,7 @@ from sqtvm.measure.jobs import parse_executor
 from sqtvm.measure.meter import MeterName, parse_meter
 from sqtvm.measure.target import Target, parse_target
 from sqtvm.measure.verify import Verification, verify
+from sqtvm.narrow import fit_workshop
 from sqtvm.output_folder import ROUNDS_PREFIX, output_folder
 from sqtvm.progress import OnProgress, Progress, silent
 from sqtvm.quantize.accuracy import accuracy, float_accuracy, prepare_input
@@ -87,6 +88,12 @@ def _deploy(
     allocation_settings = AllocateSettings(method=settings.method, seed=settings.seed)
     evaluator = new_evaluator(model, activations, allocation_settings)
     with tempfile.TemporaryDirectory(dir=settings.out, prefix=ROUNDS_PREFIX) as temporary:
+        fitted = fit_workshop(
+            workshop, settings.budget.ram_bytes, evaluator, Path(temporary) / "activations"
+        )
+        if fitted.activations is not activations:
+            evaluator = new_evaluator(model, fitted.activations, allocation_settings)
+        workshop = fitted
         rounds = run_rounds(
             workshop, settings.budget, evaluator, allocation_settings, Path(temporary)
         )

@@ -37,7 +37,8 @@ _LOG = logging.getLogger(__name__)
 @dataclass(frozen=True, eq=False)
 class Workshop:
     """What stays the same while allocations are tried; store: of what is known already;
-    meter: of energy, which is modelled without one."""
+    meter: of energy, which is modelled without one; ram_bytes: of every allocation, None where it
+    is not known yet."""
 
     model: Model
     activations: Mapping[str, TensorQuantization]
@@ -46,6 +47,7 @@ class Workshop:
     on_progress: OnProgress
     store: CostStore = field(default_factory=CostStore)
     meter: MeterName | None = None
+    ram_bytes: int | None = None
 
     def quantize(self, graph: Graph, weight_bits: Mapping[str, int]) -> IntegerNetwork:
         """The integer network at these bits, biases corrected on the calibration samples."""

@@ -65,7 +65,10 @@ def _rounds_of(
     """Rounds until an allocation comes twice that holds, or that nothing lighter is left beside:
     what it costs is then known exactly."""
     model = workshop.model
-    costs = analytic_costs(model.graph, workshop.board.clock_hz)
+    activation_bits = {name: tensor.bits for name, tensor in workshop.activations.items()}
+    costs = analytic_costs(model.graph, workshop.board.clock_hz, activation_bits)
+    if workshop.ram_bytes is not None:
+        costs = replace(costs, ram_bytes=workshop.ram_bytes)
     table = workshop_table(workshop, style, folder / f"layers-{style}")
     if table is not None:
         costs = table.applied_to(costs)

@@ -10,7 +10,7 @@ from sqtvm.allocate.evaluate import Evaluator, Quality
 from sqtvm.errors import SqtvmError
 from sqtvm.frontend.graph import Graph
 from sqtvm.progress import Progress
-from sqtvm.quantize.calibration import calibrate
+from sqtvm.quantize.activation_bits import calibrate_at
 from sqtvm.quantize.equalize import equalize
 from sqtvm.quantize.finetune import FineTuneProgress, FineTuneSettings, fine_tune
 from sqtvm.quantize.network import TensorQuantization
@@ -73,7 +73,9 @@ def _equalized_if_closer(
     model = workshop.model
     plain = Tuned(model.graph, workshop.activations)
     graph = equalize(model.graph, model.calibration.x)
-    equalized = Tuned(graph, calibrate(graph, model.calibration.x), equalized=True)
+    bits = {name: tensor.bits for name, tensor in workshop.activations.items()}
+    activations = calibrate_at(graph, model.calibration.x, bits)
+    equalized = Tuned(graph, activations, equalized=True)
     before, after = (_judge(workshop, best, way, evaluator) for way in (plain, equalized))
     return (equalized, after) if after.divergence < before.divergence else (plain, before)
 

@@ -79,6 +79,8 @@ def rounds_of(budget: Budget, told: list[Progress]) -> tuple[Round, ...]:
         target=Target("emulator"),
         on_progress=told.append,
         quantize=lambda _graph, bits: bits,
+        activations={},
+        ram_bytes=None,
     )
     evaluator: Any = SimpleNamespace(float_accuracy=0.9)
     settings: Any = None

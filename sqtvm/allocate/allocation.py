@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqtvm.allocate.budget import Cost
 
@@ -50,7 +50,7 @@ class Allocation:
     accuracy: of the integer model on the samples that guided the search, a fraction;
     divergence: on them too, mean KL in nats of the class probabilities from the float network's;
     feasible: whether the predicted cost and the accuracy hold the budget; binding: what does not
-    hold, in words, empty if feasible.
+    hold, in words, empty if feasible; activation_bits: of each tensor that has not 8.
     """
 
     weight_bits: Mapping[str, int]
@@ -63,3 +63,4 @@ class Allocation:
     decisions: tuple[Decision, ...]
     evaluations: int
     divergence: float
+    activation_bits: Mapping[str, int] = field(default_factory=dict)

@@ -18,8 +18,8 @@ _CYCLES_PER_INSTRUCTION = 0.9
 # Bias and multiplier, int32 each.
 _BYTES_PER_CHANNEL = 8
 _CODE_BYTES = 14_000
-_STATIC_AND_STACK_BYTES = 6_000
-_ACTIVATION_BITS = 8
+STATIC_AND_STACK_BYTES = 6_000
+_FULL_BITS = 8
 
 
 def allocation_weight_bytes(graph: Graph, weight_bits: Mapping[str, int]) -> int:
@@ -32,7 +32,8 @@ class LayerCosts:
     """A CostModel: ``observe`` gives a better one.
 
     layer_times: ms by (layer, bits), as observed; rest_ms: of layers without weights and between
-    layers; flash_beside_weights: of the image that was observed last.
+    layers; flash_beside_weights: of the image that was observed last; activation_bits: of each
+    node's output, 8 where it is not named.
     """
 
     graph: Graph
@@ -43,6 +44,7 @@ class LayerCosts:
     rest_ms: float = 0.0
     flash_beside_weights: int = 0
     model_error: float = 1.0
+    activation_bits: Mapping[str, int] = field(default_factory=dict)
 
     def layer_ms(self, name: str, weight_bits: int) -> float:
         """Observed at these bits; else at other bits of this layer; else modelled."""
@@ -67,7 +69,9 @@ class LayerCosts:
 
     def layer_bops(self, name: str, weight_bits: int) -> int:
         """Multiply-accumulates times bits of the weights times bits of the activations."""
-        return macs(self.graph, self.graph[name]) * weight_bits * _ACTIVATION_BITS
+        node = self.graph[name]
+        activation_bits = self.activation_bits.get(node.inputs[0], _FULL_BITS)
+        return macs(self.graph, node) * weight_bits * activation_bits
 
     @property
     def largest_tensors(self) -> tuple[str, ...]:
@@ -105,8 +109,10 @@ class LayerCosts:
         )
 
 
-def analytic_costs(graph: Graph, clock_hz: int) -> LayerCosts:
-    """The model before anything has been measured."""
+def analytic_costs(
+    graph: Graph, clock_hz: int, activation_bits: Mapping[str, int] | None = None
+) -> LayerCosts:
+    """The model before anything has been measured; activation_bits: 8 where none are given."""
     channels = sum(node.shape[0] for node in graph.weighted)
     rest = sum(
         _modelled_ms(graph, node, clock_hz) for node in graph.nodes if isinstance(node.op, Add)
@@ -114,9 +120,10 @@ def analytic_costs(graph: Graph, clock_hz: int) -> LayerCosts:
     return LayerCosts(
         graph,
         clock_hz,
-        ram_bytes=_two_largest_tensors(graph) + _STATIC_AND_STACK_BYTES,
+        ram_bytes=_two_largest_tensors(graph) + STATIC_AND_STACK_BYTES,
         rest_ms=rest,
         flash_beside_weights=_CODE_BYTES + _BYTES_PER_CHANNEL * channels,
+        activation_bits=activation_bits or {},
     )
 
 

@@ -116,5 +116,7 @@ def _table(allocation: Allocation) -> RenderableType:
         f"{allocation.evaluations} networks tried."
     )
     lines = [Text(), Text(words)]
+    if allocation.activation_bits:
+        lines.append(Text(f"Activations of 4 bits: {', '.join(allocation.activation_bits)}."))
     lines += [Text(f"Does not hold: {what}", "bold red") for what in allocation.binding]
     return Group(table, *lines)

@@ -18,7 +18,8 @@ from sqtvm.report.turns import decision_parts
 class AllocationFile(BaseModel):
     """Bits by layer, what they were predicted to cost, and every decision on the way there.
 
-    accuracy: of the integer network on the samples that guided the search; None without labels.
+    activation_bits: of the tensors that have not 8; accuracy: of the integer network on the samples
+    that guided the search; None without labels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,6 +28,7 @@ class AllocationFile(BaseModel):
     board: str
     method: str
     weight_bits: dict[str, Literal[8, 4, 2]]
+    activation_bits: dict[str, Literal[8, 4]] = {}
     accuracy: float | None
     predicted: CostPart
     feasible: bool
@@ -42,6 +44,7 @@ def from_allocation(allocation: Allocation, model: str, board: str) -> Allocatio
             "board": board,
             "method": allocation.method,
             "weight_bits": dict(allocation.weight_bits),
+            "activation_bits": dict(allocation.activation_bits),
             "accuracy": None if math.isnan(allocation.accuracy) else allocation.accuracy,
             "predicted": {
                 "ms": cost.ms,

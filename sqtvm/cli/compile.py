@@ -67,9 +67,14 @@ def compile_(
         settings = options.settings_from(flags, ("model", "data", "board"))
         on_progress(Progress("load", f"reading {settings.model}"))
         loaded = pipeline.load(settings)
-        weight_bits = _weight_bits(loaded.graph, allocation, bits)
+        weight_bits, activation_bits = _bits(loaded.graph, allocation, bits)
         archive = api.compile_model(
-            loaded, weight_bits, board=settings.board, out=out, on_progress=on_progress
+            loaded,
+            weight_bits,
+            board=settings.board,
+            activation_bits=activation_bits,
+            out=out,
+            on_progress=on_progress,
         )
     if as_json:
         show_json(
@@ -78,6 +83,7 @@ def compile_(
                 "workspace_bytes": archive.workspace_bytes,
                 "constants_bytes": archive.constants_bytes,
                 "weight_bits": weight_bits,
+                "activation_bits": activation_bits,
             }
         )
     else:
@@ -88,15 +94,19 @@ def compile_(
         )
 
 
-def _weight_bits(graph: Graph, allocation: Path | None, bits: UniformBits | None) -> dict[str, int]:
+def _bits(
+    graph: Graph, allocation: Path | None, bits: UniformBits | None
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Of the weights, and of the activations that are named."""
     names = [node.name for node in graph.weighted]
     if allocation is None:
-        return dict.fromkeys(names, int(bits or UniformBits.EIGHT))
-    chosen = allocation_file.read(allocation).weight_bits
+        return dict.fromkeys(names, int(bits or UniformBits.EIGHT)), {}
+    file = allocation_file.read(allocation)
+    chosen = file.weight_bits
     for name in sorted(set(names) ^ set(chosen)):
         what = "has no bits for" if name in names else "gives bits to"
         raise SqtvmError(
             f"{allocation}: {what} {name}, so it is of another model",
             "allocate again: sqtvm allocate",
         )
-    return {name: chosen[name] for name in names}
+    return {name: chosen[name] for name in names}, dict(file.activation_bits)

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqtvm.frontend.graph import Add, AvgPool2d, Clamp, Conv2d, Graph, MaxPool2d, Node
+from sqtvm.errors import ModelError
+from sqtvm.frontend.graph import (
+    Add,
+    AvgPool2d,
+    Clamp,
+    Conv2d,
+    FloatArray,
+    Graph,
+    MaxPool2d,
+    Node,
+)
+from sqtvm.quantize.calibration import calibrate
 from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.scheme import keeps_scale
 
@@ -54,3 +65,25 @@ def narrowed(
     """``activations`` with the ``chosen`` ones, and what keeps their scale, as in ``four_bits``."""
     names = {name for node in chosen for name in _sharing(graph, graph[node])}
     return {name: (four_bits if name in names else activations)[name] for name in activations}
+
+
+def calibrate_at(
+    graph: Graph, x: FloatArray, activation_bits: Mapping[str, int]
+) -> Mapping[str, TensorQuantization]:
+    """Every tensor calibrated, at 8 bits or at those that ``activation_bits`` gives it.
+
+    x: float32 [count, *input shape]. Raises ModelError for a tensor that cannot have 4 bits.
+    """
+    narrow = [name for name, bits in activation_bits.items() if bits != 8]
+    able = {name for node in narrowable(graph) for name in _sharing(graph, graph[node])}
+    for name in narrow:
+        if activation_bits[name] != 4 or name not in able:
+            raise ModelError(
+                f"the output of {name} cannot have {activation_bits[name]} bits",
+                "only 4 or 8, and 4 only between convolutions, poolings and additions",
+            )
+    eight_bits = calibrate(graph, x)
+    if not narrow:
+        return eight_bits
+    chosen = [name for name in narrow if not keeps_scale(graph[name])]
+    return narrowed(graph, eight_bits, calibrate(graph, x, activation_bits=4), chosen)

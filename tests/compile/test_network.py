@@ -14,7 +14,7 @@ from sqtvm.compile.host import HostNetwork
 from sqtvm.compile.kernel_call import KernelStyle
 from sqtvm.compile.memory_plan import alive_bytes
 from sqtvm.compile.network import compile_network
-from sqtvm.compile.prediction import workspace_bytes
+from sqtvm.compile.prediction import WorkspacePrediction
 from sqtvm.errors import ToolError
 from sqtvm.quantize.accuracy import prepare_input
 from sqtvm.quantize.activation_bits import narrowable, narrowed
@@ -67,7 +67,7 @@ def test_packed_activations_on_the_host(tmp_path: Path, style: KernelStyle) -> N
     assert activations["stem.pool"].bits == 4
     network = quantize(GRAPH, activations, MIXED, X)
     archive = compile_network("all", GRAPH, network, TARGET, tmp_path / "all.tar", style)
-    assert archive.workspace_bytes == workspace_bytes(network, style)
+    assert archive.workspace_bytes == WorkspacePrediction(style).workspace_bytes(network)
     inputs = prepare_input(network, X)
     with HostNetwork(archive.path) as host:
         outputs = host.run(inputs)
@@ -78,7 +78,7 @@ def test_packed_activations_on_the_host(tmp_path: Path, style: KernelStyle) -> N
 def test_the_workspace_is_predicted(tmp_path: Path, bits: int) -> None:
     network = network_at(dict.fromkeys(NAMES, bits))
     archive = compile_network("all", GRAPH, network, TARGET, tmp_path / "all.tar")
-    assert workspace_bytes(network) == archive.workspace_bytes
+    assert WorkspacePrediction().workspace_bytes(network) == archive.workspace_bytes
 
 
 def _assert_planned(archive: Archive, network: IntegerNetwork) -> None:
