@@ -91,6 +91,14 @@ def session(quiet: bool, verbose: bool) -> Iterator[OnProgress]:
         mendable = from_os_error(error)
         show_error(str(mendable), mendable.hint)
         raise typer.Exit(ExitStatus.ERROR) from error
+    except MemoryError as error:
+        if verbose:
+            traceback.print_exc()
+        show_error(
+            f"the memory does not suffice: {error}".rstrip(": "),
+            "give fewer or smaller samples, or close other programs",
+        )
+        raise typer.Exit(ExitStatus.ERROR) from error
     except Exception as error:
         if verbose:
             traceback.print_exc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import tarfile
@@ -16,6 +17,10 @@ from pydantic import BaseModel, Field, ValidationError
 from sqtvm.errors import SqtvmError
 
 _HINT = "make one: sqtvm compile"
+# No network for a microcontroller comes near.
+_LARGEST = 1 << 30
+# Two empty blocks end a .tar.
+_END = bytes(1024)
 _IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
@@ -63,8 +68,8 @@ class NetworkArchive:
 def read_archive(path: Path) -> NetworkArchive:
     """Raises SqtvmError for a file that is no archive, or one that sqtvm did not make."""
     try:
-        content = path.read_bytes()
-        metadata, files = _read_tar(path)
+        content = _whole(path)
+        metadata, files = _read_tar(content)
         memory = metadata["modules"]["default"]["memory"]["functions"]["main"][0]
         described = _Described.model_validate(metadata["sqtvm"])
         return NetworkArchive(
@@ -81,7 +86,7 @@ def read_archive(path: Path) -> NetworkArchive:
     except OSError as error:
         raise SqtvmError(f"{path}: cannot be read: {error.strerror or error}", _HINT) from error
     except tarfile.TarError as error:
-        raise SqtvmError(f"{path}: is not a .tar archive", _HINT) from error
+        raise SqtvmError(f"{path}: is not a whole .tar archive: {error}", _HINT) from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in ("sqtvm", *first["loc"]))
@@ -92,10 +97,20 @@ def read_archive(path: Path) -> NetworkArchive:
         ) from error
 
 
-def _read_tar(path: Path) -> tuple[dict[str, Any], Mapping[PurePosixPath, bytes]]:
+def _whole(path: Path) -> bytes:
+    """The file's bytes; tarfile takes one that was cut off between two entries for whole."""
+    if path.stat().st_size > _LARGEST:
+        raise tarfile.ReadError(f"it is larger than {_LARGEST} bytes")
+    content = path.read_bytes()
+    if not content.endswith(_END):
+        raise tarfile.ReadError("its end is missing")
+    return content
+
+
+def _read_tar(content: bytes) -> tuple[dict[str, Any], Mapping[PurePosixPath, bytes]]:
     metadata: dict[str, Any] = {}
     files: dict[PurePosixPath, bytes] = {}
-    with tarfile.open(path) as tar:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
         for entry in tar:
             file = tar.extractfile(entry) if entry.isfile() else None
             if file is None:

@@ -19,6 +19,7 @@ from sqtvm.errors import DataError
 from sqtvm.frontend.factory import call_factory, is_factory
 from sqtvm.frontend.graph import Shape
 from sqtvm.frontend.model import Samples
+from sqtvm.frontend.unpacked import require_memory
 
 _SPEC_HINT = "give an .npz with x and y, or package.module:factory that gives a torch Dataset"
 
@@ -106,6 +107,8 @@ def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise DataError(f"{path} holds one array without a name, but no x", _SPEC_HINT)
         with loaded as archive:
+            if archive.zip is not None:
+                require_memory(archive.zip)
             arrays = {name: archive[name] for name in ("x", "y") if name in archive.files}
             if not isinstance(arrays.get("x"), np.ndarray):
                 names = ", ".join(archive.files) or "nothing"
@@ -113,6 +116,10 @@ def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
             return arrays["x"], arrays.get("y")
     except FileNotFoundError:
         raise DataError(f"{path} does not exist", "check the path of the data") from None
+    except MemoryError as error:
+        raise DataError(
+            f"{path} does not fit into memory: {error}", "give fewer samples"
+        ) from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path} cannot be read: {error}", "write it with numpy.savez(path, x=x, y=y)"

@@ -42,7 +42,7 @@ def call_factory(spec: str, error: type[SqtvmError]) -> object:
             raise error(
                 f"{module_name} needs the module {missing}, which is missing", f"install {missing}"
             ) from failure
-        except Exception as failure:
+        except (Exception, SystemExit) as failure:
             raise _failed(f"importing {module_name}", failure, error) from failure
         factory = getattr(module, name, None)
         if factory is None:
@@ -51,12 +51,12 @@ def call_factory(spec: str, error: type[SqtvmError]) -> object:
             raise error(f"{spec} is no function", "name a function that takes no arguments")
         try:
             result: object = factory()
-        except Exception as failure:
+        except (Exception, SystemExit) as failure:
             raise _failed(f"{spec}()", failure, error) from failure
     return result
 
 
-def _failed(what: str, failure: Exception, error: type[SqtvmError]) -> SqtvmError:
+def _failed(what: str, failure: BaseException, error: type[SqtvmError]) -> SqtvmError:
     _LOG.debug("%s failed", what, exc_info=failure)
     lines = str(failure).strip().splitlines()
     reason = f"{type(failure).__name__}: {lines[0]}" if lines else type(failure).__name__

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from sqtvm.errors import ModelError
 from sqtvm.frontend.aten_program import AtenCall, AtenProgram, Ref, single
+from sqtvm.frontend.unpacked import require_memory
 
 _SAVE_AGAIN = "save it with torch.export.save(torch.export.export(model, (example,)), path)"
 
@@ -44,6 +45,7 @@ _DAMAGE = (
     ValueError,
     AttributeError,
     RuntimeError,
+    MemoryError,
     pickle.UnpicklingError,
     zlib.error,
 )
@@ -55,6 +57,7 @@ def read_pt2(path: Path) -> AtenProgram:
     """Raises ModelError where the file is missing, damaged or of another format."""
     try:
         with zipfile.ZipFile(path) as archive:
+            require_memory(archive)
             return _Reader(archive, path).program()
     except FileNotFoundError:
         raise ModelError(f"{path} does not exist", "check the path of the model") from None

@@ -6,7 +6,11 @@ import errno
 import json
 import os
 import resource
+import shutil
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +103,36 @@ def test_run_again_after_all_that(deployed: Path) -> None:
     assert result.report.verification is not None
     assert result.report.verification.equal_bytes
     assert not [name for name in _visible(deployed) if name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_then_run_again(run: Run, folder: Path, tmp_path: Path) -> None:
+    """The command itself, with all that it has started, at moments of its whole life."""
+    command = [sys.executable, "-m", "sqtvm", *DEPLOY, "--verify-samples", "2"]
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": root, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+
+    began = time.monotonic()
+    assert start().wait(timeout=300) == 0
+    whole = time.monotonic() - began
+    first = read_report(folder / "sqtvm-out" / "report.json")
+    for share in (0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98):
+        shutil.rmtree(tmp_path / "cache")
+        process = start()
+        time.sleep(share * whole)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        read_report(folder / "sqtvm-out" / "report.json")
+    assert start().wait(timeout=300) == 0
+    again = read_report(folder / "sqtvm-out" / "report.json")
+    assert again.created > first.created
+    assert again.totals == first.totals
+    assert again.layers == first.layers
+    names = _visible(folder / "sqtvm-out")
+    assert not [name for name in names if name.startswith(".")]
 
 
 def test_two_deployments_into_one_folder(run: Run, folder: Path) -> None:

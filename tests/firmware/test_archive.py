@@ -33,7 +33,7 @@ def test_a_missing_file_and_a_file_of_another_kind(tmp_path: Path) -> None:
     with pytest.raises(SqtvmError, match="cannot be read: No such file"):
         read_archive(tmp_path / "none.tar")
     (tmp_path / "text.tar").write_text("no archive")
-    with pytest.raises(SqtvmError, match=r"is not a \.tar archive"):
+    with pytest.raises(SqtvmError, match=r"is not a whole \.tar archive"):
         read_archive(tmp_path / "text.tar")
 
 
