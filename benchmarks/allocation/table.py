@@ -135,6 +135,9 @@ def _draw(cells: dict[tuple[str, Finish, int, str], list[Result]]) -> None:
                 )
                 if points:
                     axis.plot(*zip(*points, strict=True), marker="o", ms=3, label=name)
+            if not axis.lines:
+                axis.set_axis_off()
+                continue
             axis.set_title(f"{network}, {finish}", fontsize=9)
             axis.set_xlabel("weights, % of 8 bits", fontsize=8)
             axis.set_ylabel("accuracy, %", fontsize=8)
