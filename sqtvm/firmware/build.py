@@ -126,4 +126,5 @@ def _explain(project: Project, lines: list[str], log: Path) -> ToolError:
         )
     first = next((line.strip() for line in lines if _ERROR.search(line)), None)
     message = first or (lines[-1].strip() if lines else "no message")
-    return ToolError(f"the firmware did not build: {message}", f"the whole output is in {log}")
+    hint = f"run again with -v for the whole output, or see {log} where it is kept"
+    return ToolError(f"the firmware did not build: {message}", hint)

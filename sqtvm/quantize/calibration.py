@@ -20,6 +20,8 @@ from sqtvm.quantize.scheme import SOFTMAX_OUTPUT, from_range, keeps_scale
 BINS = 2048
 PERCENTILE = 99.99
 _BATCH = 64
+# Between these a scale, its square and its inverse are all numbers of single precision.
+_LARGEST, _SMALLEST = 1e15, 1e-30
 
 
 class CalibrationMethod(StrEnum):
@@ -43,6 +45,18 @@ class _Observed:
         self.low = min(self.low, float(values.min()))
         self.high = max(self.high, float(values.max()))
 
+    def settle(self, name: str) -> None:
+        """What is too small to tell from zero is zero; DataError where nothing can hold it."""
+        reach = max(abs(self.low), abs(self.high))
+        if not reach <= _LARGEST:
+            raise DataError(
+                f"the values of {name} reach {reach:.3g} on the calibration samples, at most "
+                f"{_LARGEST:g} can be quantized",
+                "bring weights and samples to a usual scale",
+            )
+        if reach < _SMALLEST:
+            self.low = self.high = 0.0
+
     def fill(self, values: NDArray[np.float32]) -> None:
         span = self.high - self.low
         if span <= 0:
@@ -64,8 +78,8 @@ def calibrate(
     """The quantization of every node's output, the input's too, by node name.
 
     x: float32 [count, *input shape], a few hundred samples; activation_bits: 8 or 4. Every
-    range contains 0. Raises DataError where there are no samples, they do not fit the input, or
-    hold what is not finite.
+    range contains 0. Raises DataError where there are no samples, they do not fit the input, hold
+    what is not finite, or lead to values that are beyond all scales.
     """
     if len(x) == 0:
         raise DataError("no calibration samples", "give at least one, better a few hundred")
@@ -82,6 +96,8 @@ def calibrate(
         if not keeps_scale(node) and not isinstance(node.op, Softmax)
     }
     _observe(graph, x, {name: tensor.widen for name, tensor in observed.items()})
+    for name, tensor in observed.items():
+        tensor.settle(name)
     if method is not CalibrationMethod.MIN_MAX:
         _observe(graph, x, {name: tensor.fill for name, tensor in observed.items()})
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from sqtvm import api
 from sqtvm.errors import SqtvmError
+from sqtvm.quantize.calibration import calibrate
 from tests.cli.conftest import Run
 from tests.faults.conftest import assert_one_clear_line, samples, tiny
 
@@ -85,6 +86,23 @@ def test_weights_that_are_no_numbers(value: float) -> None:
     with pytest.raises(SqtvmError) as caught:
         api.load(net, samples())
     assert "NaN" in str(caught.value) or "finite" in str(caught.value) or "inf" in str(caught.value)
+
+
+@pytest.mark.parametrize("factor", [1e-40, 1e-20, 1e20, 1e38])
+def test_weights_of_any_scale_quantize_or_are_refused(factor: float) -> None:
+    net = tiny()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(factor)
+    model = api.load(net, samples())
+    try:
+        found = calibrate(model.graph, model.calibration.x)
+    except SqtvmError as error:
+        said = str(error)
+    else:
+        said = ""
+        assert all(0 < tensor.scale < np.inf for tensor in found.values())
+    assert ("at most 1e+15 can be quantized" in said) == (factor > 1)
 
 
 @pytest.mark.parametrize(
