@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from sqtvm.errors import SqtvmError
-from sqtvm.report.schema import Report
+from sqtvm.report.schema import (
+    FrontPart,
+    IterationPart,
+    LayerPart,
+    PiecePart,
+    RegionPart,
+    Report,
+    TensorPart,
+    TotalsPart,
+)
 from sqtvm.report.write import read_report, to_json, write_report
 from tests.report.samples import report
 
@@ -72,3 +82,21 @@ def test_what_is_no_report_is_named(tmp_path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(SqtvmError, match=r"report\.json"):
         read_report(path)
+
+
+def test_readme_documents_every_key() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    section = readme.partition("## report.json")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]*)`", section))))
+    parts = (
+        Report,
+        LayerPart,
+        RegionPart,
+        PiecePart,
+        TensorPart,
+        TotalsPart,
+        FrontPart,
+        IterationPart,
+    )
+    keys = {key for part in parts for key in part.model_fields}
+    assert keys - documented == set()
