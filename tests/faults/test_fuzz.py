@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sqtvm.measure.frame import MAX_PAYLOAD, SYNC, Frame, encode
-from tests.measure.conftest import host_firmware
+from tests.measure.conftest import build_for_host, host_firmware
 
 __all__ = ["host_firmware"]
 
@@ -60,3 +60,18 @@ def test_firmware_under_sanitizers(host_firmware: Path, stream: bytes) -> None:
     assert b"Sanitizer" not in result.stderr, result.stderr.decode()
     assert b"runtime error" not in result.stderr, result.stderr.decode()
     assert result.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "bytes_"),
+    [(1, 3_000_000), pytest.param(2, 100_000_000, marks=pytest.mark.slow)],
+)
+def test_firmware_by_millions_of_bytes(first: int, bytes_: int, tmp_path: Path) -> None:
+    program = tmp_path / "fuzz"
+    build_for_host(_ROOT / "tests" / "faults" / "fuzz_firmware.c", program)
+    command = [program, str(first), str(bytes_)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr[-3000:]
+    answered = {kind.partition(":")[0] for kind in result.stdout.split()}
+    # Every request was carried out, and refused, at least once.
+    assert {"81", "82", "83", "84", "85", "ff"} <= answered

@@ -21,18 +21,23 @@ def run(*command: object) -> None:
 @pytest.fixture(scope="session")
 def host_firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """protocol.c with a stub platform, under the address and undefined behaviour sanitizers."""
-    source = HERE / "host_firmware"
     program = tmp_path_factory.mktemp("host") / "firmware"
+    build_for_host(HERE / "host_firmware" / "main.c", program)
+    return program
+
+
+def build_for_host(main: Path, program: Path) -> None:
+    """The protocol's server with the platform in ``main``, under the sanitizers."""
+    source = HERE / "host_firmware"
     run(
         "cc",
         *WARNINGS,
         *("-O1", "-g", "-D_POSIX_C_SOURCE=200809L"),
         *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
         *(f"-I{source}", f"-I{PROTOCOL}"),
-        *(PROTOCOL / "protocol.c", PROTOCOL / "frame.c", source / "main.c"),
+        *(PROTOCOL / "protocol.c", PROTOCOL / "frame.c", main),
         *("-o", program),
     )
-    return program
 
 
 @pytest.fixture(scope="session", params=["cortex-m4", "cortex-m7"])
