@@ -14,7 +14,8 @@ from sqtvm.settings import SETTINGS_FILE, SettingsError
 TEMPLATE = """\
 # What `sqtvm deploy` makes when it is run in this folder without a MODEL. Flags win over this.
 
-# package.module:factory that gives a torch.nn.Module, a .pt2 of torch.export, or an .onnx.
+# package.module:factory that gives a torch.nn.Module, a .pt2 of torch.export, or an .onnx. Only
+# a factory runs code; loading a file never does.
 model = "my_package.my_module:my_model"
 
 # Samples that accuracy is judged on: an .npz with x and y, or package.module:factory that gives
