@@ -59,7 +59,7 @@ ModelArgument: TypeAlias = Annotated[
     str | None,
     typer.Argument(
         metavar="MODEL",
-        help="package.module:factory (runs that code), or a .pt2 of torch.export or an .onnx (whose "
+        help="package.module:factory (runs that code), a .pt2 of torch.export or an .onnx (whose "
         f"loading never runs code); without it, everything is read from {SETTINGS_FILE} in the "
         "current folder, and flags win",
         show_default=False,
