@@ -129,28 +129,33 @@ def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
 def _from_dataset(
     dataset: Dataset[Any], spec: str, limit: int | None
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    if type(dataset) is TensorDataset and len(dataset.tensors) == 2 and len(dataset):
+    if type(dataset) is TensorDataset and len(dataset.tensors) in (1, 2) and len(dataset):
         # The same as below, without taking a large dataset apart and together again.
-        x, y = (_array(tensor[:limit], 0, spec) for tensor in dataset.tensors)
-        return x, y
+        x, *labels = (_array(tensor[:limit], 0, spec) for tensor in dataset.tensors)
+        return x, labels[0] if labels else None
     xs: list[NDArray[Any]] = []
     ys: list[NDArray[Any]] = []
     for index, item in enumerate(itertools.islice(_items(dataset, spec), limit)):
-        if not isinstance(item, tuple | list) or len(item) != 2:
-            raise DataError(f"sample {index} of {spec} is no pair (x, y)", _SPEC_HINT)
-        x, y = (_array(part, index, spec) for part in item)
+        parts = item if isinstance(item, tuple | list) else (item,)
+        if len(parts) not in (1, 2) or (xs and bool(ys) != (len(parts) == 2)):
+            what = "is no pair (x, y)" if ys or not xs else "has a label, those before have none"
+            raise DataError(f"sample {index} of {spec} {what}", _SPEC_HINT)
+        x, *labels = (_array(part, index, spec) for part in parts)
         if xs and x.shape != xs[0].shape:
             raise DataError(
                 f"sample {index} of {spec} has shape {list(x.shape)}, not {list(xs[0].shape)}",
                 "give all samples one shape",
             )
-        if y.size != 1:
-            raise DataError(f"sample {index} of {spec} has {y.size} labels", "one class a sample")
         xs.append(x)
-        ys.append(y.reshape(()))
+        if not labels:
+            continue
+        if labels[0].size != 1:
+            count = labels[0].size
+            raise DataError(f"sample {index} of {spec} has {count} labels", "one class a sample")
+        ys.append(labels[0].reshape(()))
     if not xs:
         raise DataError(f"{spec} has no samples", "give some")
-    return np.stack(xs), np.stack(ys)
+    return np.stack(xs), np.stack(ys) if ys else None
 
 
 def _items(dataset: Dataset[Any], spec: str) -> Iterable[Any]:

@@ -46,6 +46,9 @@ endless = Endless
 stream = Stream
 empty = Bad
 no_pair = lambda: Bad((torch.zeros(2), 1), torch.zeros(2))
+unlabelled = lambda: TensorDataset(torch.arange(12.0).reshape(6, 2))
+unlabelled_subset = lambda: Subset(unlabelled(), range(6))
+mixed = lambda: Bad(torch.zeros(2), (torch.zeros(2), 1))
 ragged = lambda: Bad((torch.zeros(2), 1), (torch.zeros(3), 1))
 labels = lambda: Bad((torch.zeros(2), torch.zeros(2)))
 picture = lambda: Bad(("a picture", 1))
@@ -107,6 +110,13 @@ def test_a_dataset_is_read_to_the_limit(spec: str) -> None:
     assert len(load_data(saved(x=np.zeros((9, 3)), y=np.zeros(9, int)), limit=4)) == 4
 
 
+@pytest.mark.parametrize("spec", ["some_datasets:unlabelled", "some_datasets:unlabelled_subset"])
+def test_a_dataset_may_have_no_labels(spec: str) -> None:
+    samples = load_data(spec, limit=4)
+    assert samples.x.tolist() == np.arange(8.0).reshape(4, 2).tolist()
+    assert samples.y is None
+
+
 def test_a_stream_is_not_read_beyond_the_limit() -> None:
     samples = load_data("some_datasets:stream", limit=3)
     assert samples.x.shape == (3, 1, 2)
@@ -137,6 +147,7 @@ def test_wrong_arrays_are_told(name: str) -> None:
 FACTORIES = {
     "some_datasets:empty": "has no samples",
     "some_datasets:no_pair": "sample 1 of some_datasets:no_pair is no pair",
+    "some_datasets:mixed": "sample 1 of some_datasets:mixed has a label, those before have none",
     "some_datasets:ragged": "sample 1 of some_datasets:ragged has shape [3], not [2]",
     "some_datasets:labels": "sample 0 of some_datasets:labels has 2 labels",
     "some_datasets:picture": "sample 0 of some_datasets:picture holds a str",
