@@ -66,7 +66,7 @@ def test_a_cluster_measures_what_this_machine_does(jobs: list[Job]) -> None:
 
 def test_a_job_that_fails_says_why(jobs: list[Job]) -> None:
     broken = replace(jobs[0], archive=b"no archive")
-    with pytest.raises(SqtvmError, match=r"is not a \.tar archive"):
+    with pytest.raises(SqtvmError, match=r"is not a whole \.tar archive"):
         run_jobs([broken], Executor("local", 1))
 
 

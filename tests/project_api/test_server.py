@@ -202,7 +202,7 @@ def test_errors_are_the_users_one_line(archive: Path, project: Path, tmp_path: P
         with pytest.raises(RemoteError, match="is a template, not a project"):
             ask("build", options=OPTIONS)
         (tmp_path / "no.tar").write_bytes(b"no")
-        with pytest.raises(RemoteError, match=r"no\.tar: is not a \.tar archive"):
+        with pytest.raises(RemoteError, match=r"no\.tar: is not a whole \.tar archive"):
             create(ask, tmp_path / "no.tar", tmp_path / "a")
     with server(project) as ask:
         with pytest.raises(RemoteError, match="the option variant is board or emulator"):
