@@ -240,9 +240,10 @@ def test_a_place_of_a_coordinator(emulated_firmware: tuple[str, Path], tmp_path:
         resources = tmp_path / "exported.yaml"
         resources.write_text(EXPORTED.format(port=emulator.address.rpartition(":")[2]))
         running.enter_context(program(tmp_path, "labgrid-coordinator", "-l", coordinator))
+        # It waits for the coordinator; the exporter gives up where there is none yet.
+        client(coordinator, "create")
         exporter = ("labgrid-exporter", "-c", coordinator, "--hostname", "127.0.0.1", "-n", "lab")
         running.enter_context(program(tmp_path, *exporter, str(resources)))
-        client(coordinator, "create")
         client(coordinator, "add-match", "lab/bench/NetworkSerialPort")
         path = environment(tmp_path, REMOTE_PLACE, coordinator=coordinator)
         client(coordinator, "acquire")
