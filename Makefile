@@ -8,7 +8,7 @@ INSTALLED := .venv/installed-$(shell pwd -P | cksum | cut -d' ' -f1)
 
 help:
 	@echo "make demo         deploy a trained ResNet-8 to an STM32F746 with 50 ms for an inference"
-	@echo "make test         ruff, mypy, cppcheck, the licences, the wheel, and the tests with coverage"
+	@echo "make test         ruff, mypy, cppcheck, licences, docs, the wheel, the tests with coverage"
 	@echo "make test-all     also the slow tests, and a deployment by the wheel alone"
 	@echo "make docs         build the documentation in site/"
 	@echo "make wheel-check  build the wheel and use it in an empty environment"
@@ -34,13 +34,13 @@ lint: install
 	$(VENV)/python scripts/third_party.py --check
 
 docs: install
-	$(VENV)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict --quiet
 
-test: lint
+test: lint docs
 	bash scripts/wheel-check.sh quick
 	$(VENV)/python -m pytest -m "not slow" --cov --cov-report=term
 
-test-all: lint
+test-all: lint docs
 	$(VENV)/python -m pytest --cov --cov-report=term
 	bash scripts/wheel-check.sh
 
@@ -48,6 +48,6 @@ wheel-check: install
 	bash scripts/wheel-check.sh
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf examples/*/sqtvm-out
