@@ -22,6 +22,7 @@ PAGE = ROOT / "THIRD_PARTY.md"
 # Where a package's metadata does not say it in few words: read off its licence file or its site.
 SAID_ELSEWHERE = {
     "atheris": "Apache-2.0",
+    "mergedeep": "MIT",
     "ptyprocess": "ISC",
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
     "unicorn": "GPL-2.0 (the engine), BSD-3-Clause (its binding)",
@@ -108,7 +109,7 @@ def _licence(package: Distribution) -> str | None:
     ]
     text = str(metadata.get("License") or "")
     # A whole licence has more than one line.
-    short = text if text and "\n" not in text and len(text) < 60 else None
+    short = text if text != "UNKNOWN" and "\n" not in text and len(text) < 60 else None
     return short or ", ".join(classifiers) or None
 
 
