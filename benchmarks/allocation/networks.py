@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from torch import nn
 
 from benchmarks.allocation import har, samples
-
-_EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "resnet8"
+from benchmarks.allocation.example import FOLDER, module
 
 
 @dataclass(frozen=True)
@@ -42,27 +39,6 @@ def _conv(
     return [conv, nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
-def _resnet8() -> nn.Module:
-    """The network of examples/resnet8."""
-    spec = importlib.util.spec_from_file_location("resnet8_example", _EXAMPLE / "resnet8.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    made: nn.Module = module.ResNet8()
-    return made
-
-
-def _mobilenet() -> nn.Module:
-    """Width 0.25; the first layer keeps the size of the 28x28 images."""
-    layers = _conv(1, 8, 3)
-    widths = [8, 16, 32, 32, 64, 64, *[128] * 6, 256, 256]
-    strides = [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1]
-    for (inputs, outputs), stride in zip(pairwise(widths), strides, strict=True):
-        layers += _conv(inputs, inputs, 3, stride, inputs) + _conv(inputs, outputs, 1)
-    return nn.Sequential(*layers, *_head(256, 10))
-
-
 def _ds_cnn() -> nn.Module:
     layers = _conv(1, 64, (10, 4), 2, padding=(4, 1))
     for _ in range(4):
@@ -78,14 +54,6 @@ def _lenet() -> nn.Module:
     )
 
 
-def _accelerometer() -> nn.Module:
-    """A convolution in time is one over a single row."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise([3, 16, 32, 32, 64]):
-        layers += _conv(inputs, outputs, (1, 5), (1, 2))
-    return nn.Sequential(*layers, *_head(64, har.CLASSES))
-
-
 def _head(features: int, classes: int) -> list[nn.Module]:
     return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(features, classes)]
 
@@ -95,15 +63,21 @@ TASKS = {
     for task in (
         Task(
             "ResNet-8",
-            _resnet8,
+            module("resnet8", "resnet8").ResNet8,
             samples.fashion_mnist,
             8,
             mirrored=True,
-            weights=_EXAMPLE / "weights.pt",
+            weights=FOLDER / "resnet8" / "weights.pt",
         ),
-        Task("MobileNetV1-0.25", _mobilenet, samples.fashion_mnist, 8, mirrored=True),
+        Task(
+            "MobileNetV1-0.25",
+            module("mobilenet", "mobilenet").MobileNetV1,
+            samples.fashion_mnist,
+            8,
+            mirrored=True,
+        ),
         Task("DS-CNN", _ds_cnn, samples.fashion_mnist, 8, mirrored=True),
         Task("LeNet", _lenet, samples.mnist, 8),
-        Task("accelerometer CNN", _accelerometer, har.load, 30),
+        Task("accelerometer CNN", module("activity", "network").ActivityCnn, har.load, 30),
     )
 }

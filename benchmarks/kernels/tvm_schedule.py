@@ -23,6 +23,7 @@ from tvm.ir import IRModule
 from tvm.ir.transform import PassContext
 from tvm.target import Target
 
+from sqtvm.compile.unpack import unpack
 from sqtvm.quantize import network as q
 
 # All that TVM's micro kernels take from the header of that name, which its package lacks.
@@ -191,8 +192,7 @@ def compile_by_tvm(network: q.IntegerNetwork, target: str, ours: Path, destinati
     main = factory.function_metadata["__tvm_main__"]
     with tempfile.TemporaryDirectory(dir=destination.parent) as temporary:
         root = Path(temporary) / "mlf"
-        with tarfile.open(ours) as tar:
-            tar.extractall(root, filter="data")
+        unpack(ours, root)
         sources = root / "codegen" / "host" / "src"
         shutil.rmtree(sources)
         sources.mkdir()

@@ -7,7 +7,6 @@ import json
 import math
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from sqtvm.compile.unpack import unpack
 from sqtvm.errors import ToolError
 
 _COMPILE_SECONDS = 300
@@ -29,8 +29,7 @@ class HostNetwork:
     def __init__(self, archive: Path, compiler: str = "cc") -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="sqtvm-host-")
         root = Path(self._folder.name)
-        with tarfile.open(archive) as tar:
-            tar.extractall(root, filter="data")
+        unpack(archive, root)
         described = json.loads((root / "metadata.json").read_text())["sqtvm"]
         self._input_shape = tuple(described["input"]["shape"][1:])
         self._output_shape = tuple(described["output"]["shape"][1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from tests.cli.conftest import Run, run
 
 __all__ = ["run"]
 
+_LONGEST_SECONDS = 300
 _NETWORK = """
 import torch
 from torch import nn
@@ -79,16 +81,30 @@ def assert_one_clear_line(result: Result, *words: str) -> None:
         assert word in result.stderr
 
 
-def in_child(work: Callable[[], None]) -> int:
-    """Run ``work`` in a forked process: its status, or minus the signal that ended it."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        except BaseException:
-            os._exit(99)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def in_child(work: Callable[..., object], *arguments: object) -> int:
+    """Run ``work`` in a process of its own, here: its status, or minus the signal that ended it.
+
+    The process comes from a server that has imported this package and computed nothing: a fork of
+    this one would wait forever for the threads that torch has started here.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.faults.test_deployments"])
+    place = (Path.cwd(), dict(os.environ))
+    child = context.Process(target=_work_there, args=(*place, work, *arguments))
+    child.start()
+    child.join(timeout=_LONGEST_SECONDS)
+    if child.exitcode is None:
+        child.kill()
+        raise TimeoutError(f"the child went on for more than {_LONGEST_SECONDS} s")
+    return child.exitcode
+
+
+def _work_there(
+    folder: Path, environment: dict[str, str], work: Callable[..., object], *arguments: object
+) -> None:
+    os.chdir(folder)
+    os.environ.update(environment)
+    work(*arguments)
 
 
 def kill_myself() -> None:

@@ -25,7 +25,7 @@ from sqtvm.errors import SqtvmError
 from sqtvm.output_folder import LOCK_FILE, output_folder
 from sqtvm.progress import Progress
 from sqtvm.report import files
-from sqtvm.report.write import read_report
+from sqtvm.report.write import read_report, write_report
 from tests.cli.conftest import Run
 from tests.faults.conftest import assert_one_clear_line, in_child, kill_myself, samples, tiny
 
@@ -63,35 +63,30 @@ def _finished(out: Path) -> set[str]:
 @pytest.mark.parametrize("stage", ["load", "quantize", "compile", "build", "measure", "accuracy"])
 def test_killed_at_a_stage_leaves_nothing_that_passes_for_whole(stage: str, deployed: Path) -> None:
     before = _finished(deployed)
-    assert in_child(lambda: void(_deploy(deployed, stage))) == -signal.SIGKILL
+    assert in_child(_deploy, deployed, stage) == -signal.SIGKILL
     read_report(deployed / "report.json")
     assert _finished(deployed) == before
 
 
-def void(_value: object) -> None:
-    pass
+def _killed_at_a_rename(deployed: Path, number: int) -> None:
+    report = read_report(deployed / "report.json")
+    count = 0
+    replace = os.replace
+
+    def dying(source: str, target: Path) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            kill_myself()
+        replace(source, target)
+
+    files.os.replace = dying  # type: ignore[assignment]
+    write_report(report, deployed)
 
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_killed_while_the_report_is_written(number: int, deployed: Path) -> None:
-    def killed() -> None:
-        report = read_report(deployed / "report.json")
-        count = 0
-        replace = os.replace
-
-        def dying(source: str, target: Path) -> None:
-            nonlocal count
-            count += 1
-            if count == number:
-                kill_myself()
-            replace(source, target)
-
-        files.os.replace = dying  # type: ignore[assignment]
-        from sqtvm.report.write import write_report
-
-        write_report(report, deployed)
-
-    assert in_child(killed) == -signal.SIGKILL
+    assert in_child(_killed_at_a_rename, deployed, number) == -signal.SIGKILL
     read_report(deployed / "report.json")
     assert (deployed / "report.html").read_text().rstrip().endswith("</html>")
 
@@ -141,12 +136,13 @@ def test_two_deployments_into_one_folder(run: Run, folder: Path) -> None:
     assert_one_clear_line(result, "another deployment", "--out")
 
 
-def test_lock_of_a_killed_deployment_stops_nobody(tmp_path: Path) -> None:
-    def die_inside() -> None:
-        with output_folder(tmp_path):
-            kill_myself()
+def _die_inside(folder: Path) -> None:
+    with output_folder(folder):
+        kill_myself()
 
-    assert in_child(die_inside) == -signal.SIGKILL
+
+def test_lock_of_a_killed_deployment_stops_nobody(tmp_path: Path) -> None:
+    assert in_child(_die_inside, tmp_path) == -signal.SIGKILL
     with output_folder(tmp_path):
         pass
 
@@ -165,14 +161,15 @@ def test_full_disk_keeps_the_report_that_was_there(
     assert (deployed / "report.json").read_bytes() == before
 
 
+def _deploy_with_short_files(limit: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    result = CliRunner().invoke(app, list(DEPLOY))
+    assert_one_clear_line(result)
+
+
 @pytest.mark.parametrize("limit", [1, 2_000, 30_000])
 def test_files_that_cannot_grow(limit: int, run: Run, folder: Path) -> None:
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        result = CliRunner().invoke(app, list(DEPLOY))
-        assert_one_clear_line(result)
-
-    assert in_child(limited) == 0
+    assert in_child(_deploy_with_short_files, limit) == 0
     assert not (folder / "sqtvm-out" / "report.json").exists()
 
 
