@@ -23,6 +23,8 @@ from sqtvm.rounds import Realisation
 
 # Instructions do not depend on the data, so one sample prices an allocation.
 _SAMPLES = 1
+# Whose flash and RAM the store holds: a row of another image's is no answer.
+_MEMORY = "memory of the board's image"
 
 
 def price(
@@ -71,7 +73,7 @@ def _key(workshop: Workshop, network: IntegerNetwork, style: KernelStyle) -> Cos
     parts = [cost_tables.kernel_digest(call, style) for call in calls]
     wiring = [f"{layer.name} {layer.inputs}" for layer in network.layers]
     return CostKey(
-        kernel=digest(*parts, *wiring, _template_digest()),
+        kernel=digest(*parts, *wiring, _template_digest(), _MEMORY),
         compiler=cost_tables.compiler_version(board),
         flags=cost_tables.build_flags(board),
         board=cost_tables.board_key(board),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +77,9 @@ class Workshop:
         board_firmware = build(project, "board", _LOG.debug)
         inputs = prepare_input(network, first_samples(self.model.evaluation, samples))
         measurement = self._measure(board_firmware, network, inputs, modelled_ms)
+        # What must fit is the board's image: an emulator's has other drivers.
+        memory = memory_use(board_firmware.elf, measurement.memory.ram_stack)
+        measurement = replace(measurement, memory=memory)
         image = image_sections(board_firmware.elf)
         return Realisation(network, measurement, archive.tensors, image)
 

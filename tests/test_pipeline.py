@@ -14,6 +14,7 @@ from sqtvm import pipeline
 from sqtvm.allocate.budget import Budget
 from sqtvm.errors import SqtvmError
 from sqtvm.firmware.boards import load_board
+from sqtvm.firmware.memory_use import memory_use
 from sqtvm.progress import Progress
 from sqtvm.report.schema import Report
 from sqtvm.settings import DeploySettings
@@ -119,7 +120,10 @@ def test_a_budget_with_room_keeps_eight_bits(
         *(f"{name}.{kind}" for name in pictures for kind in ("png", "svg")),
     }
     assert json.loads((out / "report.json").read_text())["met"] is True
-    assert (out / "firmware" / "build" / "board" / "firmware.elf").is_file()
+    image = memory_use(out / "firmware" / "build" / "board" / "firmware.elf")
+    assert report.totals.flash_bytes == image.flash_bytes, "not the emulator's image"
+    assert report.totals.memory.ram_static == image.ram_static
+    assert 0 < report.totals.memory.ram_stack < image.ram_stack, "used, of what is reserved"
 
 
 def test_a_flash_budget_is_held_with_fewer_bits(
