@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sqtvm.errors import BoardError
 from sqtvm.measure.counting import NO_FILLS, InstructionCount, LineFills
 from sqtvm.measure.disassembly import Instruction
-from sqtvm.measure.dual_issue import IssueClass, Stages, block_cycles, blocks
-from sqtvm.measure.instruction_class import Decoded, decode
+from sqtvm.measure.dual_issue import Block, IssueClass, Stages, block_cycles, blocks
+from sqtvm.measure.instruction_class import Decoded, decode, of_kind
 
 _LOADS_AND_STORES = ("load", "store", "float_load", "float_store")
 _BLOCKS = ("load_pair", "store_pair", "load_multiple", "store_multiple")
@@ -43,7 +43,7 @@ class ClassCycles(Span):
     """Cycles of one execution: the span, and so many more for each word that is moved.
 
     modes: the span where the access is addressed in that way (``immediate``, ``register`` or
-    ``updated``); source: of the figures.
+    ``updated``) or jumps in that way (``link``, ``jump``); source: of the figures.
     """
 
     source: str
@@ -53,9 +53,10 @@ class ClassCycles(Span):
 
 class DualIssue(_Strict):
     """mispredicted: cycles lost where a conditional branch went the other way, taken to be as
-    often as its rarer outcome."""
+    often as its rarer outcome; narrow_pairs: only two instructions of 16 bits go together."""
 
     source: str
+    narrow_pairs: bool = False
     stages: Stages = Stages()
     mispredicted: Span
     classes: Mapping[str, IssueClass]
@@ -218,8 +219,8 @@ def _by_issue(
 ) -> CycleEstimate:
     best = worst = 0.0
     for block in blocks(counts, instructions):
-        best += block.executed * block_cycles(block, rules.classes, rules.stages, True)
-        worst += block.executed * block_cycles(block, rules.classes, rules.stages, False)
+        best += block.executed * cycles_of_block(rules, block, True)
+        worst += block.executed * cycles_of_block(rules, block, False)
     turned = sum(
         min(count.jumped, count.executed - count.jumped)
         for count in counts
@@ -236,6 +237,11 @@ def _by_issue(
         (best + worst) / 2 + turned * lost.likely + jumps * refill.likely,
         worst + turned * lost.high + jumps * refill.high,
     )
+
+
+def cycles_of_block(rules: DualIssue, block: Block, loads_pair: bool) -> float:
+    """Cycles of one execution; loads_pair: whether two loads of unknown banks go together."""
+    return block_cycles(block, rules.classes, rules.stages, loads_pair, rules.narrow_pairs)
 
 
 def _by_table(
@@ -259,7 +265,7 @@ def _by_table(
 
 
 def _own(model: CycleModel, count: InstructionCount, decoded: Decoded) -> CycleEstimate:
-    cycles = model.classes.get(decoded.kind, model.classes["alu"])
+    cycles = of_kind(model.classes, decoded.kind)
     each = cycles.modes.get(decoded.mode, cycles)
     moved = cycles.per_word * decoded.words * count.executed
     refills = min(count.jumped, count.executed) if decoded.writes_pc else 0

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
@@ -20,16 +21,18 @@ from elftools.elf.elffile import ELFFile
 from sqtvm.errors import MeasurementError, ToolError
 
 _OBJDUMP = {"ARM": "arm-none-eabi-objdump", "RISC-V": "riscv64-unknown-elf-objdump"}
-_LINE = re.compile(r"^\s*([0-9a-f]+):\t([^\t]+)(?:\t([^\t;@<]*))?")
+_LINE = re.compile(r"^\s*([0-9a-f]+):\t([0-9a-f ]+?)\s*\t([^\t]+)(?:\t([^\t;@<]*))?")
 _SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """mnemonic: lower case, without the width suffix (``.n``, ``.w``); operands: as printed."""
+    """mnemonic: lower case, without the width suffix (``.n``, ``.w``); operands: as printed;
+    size: bytes, 2 or 4."""
 
     mnemonic: str
     operands: str
+    size: int = 2
 
 
 def disassemble(elf: Path, addresses: frozenset[int]) -> Mapping[int, Instruction]:
@@ -37,12 +40,11 @@ def disassemble(elf: Path, addresses: frozenset[int]) -> Mapping[int, Instructio
 
     Raises ToolError without a disassembler, MeasurementError where an address is not in the ELF.
     """
-    program, sections = _layout(elf, addresses)
-    # -D instead of -d: code that runs from RAM stands in a data section.
-    options = [f"--section={name}" for name in sections]
+    program, options = _layout(elf, addresses)
     try:
         result = subprocess.run(
-            [program, "-D", "-w", "--no-show-raw-insn", *options, str(elf)],
+            # -D instead of -d: code that runs from RAM stands in a data section.
+            [program, "-D", "-w", *options, str(elf)],
             capture_output=True,
             text=True,
             timeout=_SECONDS,
@@ -66,9 +68,11 @@ def disassemble(elf: Path, addresses: frozenset[int]) -> Mapping[int, Instructio
 
 
 def _layout(elf: Path, addresses: frozenset[int]) -> tuple[str, list[str]]:
+    """The disassembler, and its options for the sections that the addresses lie in."""
     with elf.open("rb") as file:
         image = ELFFile(file)
         machine = str(image.get_machine_arch())
+        helium = _uses_helium(image)
         sections = [
             str(section.name)
             for section in image.iter_sections()
@@ -82,7 +86,21 @@ def _layout(elf: Path, addresses: frozenset[int]) -> tuple[str, list[str]]:
         ]
     if machine not in _OBJDUMP:
         raise MeasurementError(f"{elf.name} is for {machine}, which sqtvm does not measure")
-    return _OBJDUMP[machine], sections
+    options = [f"--section={name}" for name in sections]
+    # Left to itself it takes vector instructions for those of a coprocessor.
+    return _OBJDUMP[machine], [*(("-m", "armv8.1-m.main") if helium else ()), *options]
+
+
+def _uses_helium(image: ELFFile) -> bool:
+    section: Any = image.get_section_by_name(".ARM.attributes")
+    if section is None:
+        return False
+    return any(
+        attribute.tag == "TAG_MVE_ARCH" and attribute.value
+        for subsection in section.iter_subsections()
+        for part in subsection.iter_subsubsections()
+        for attribute in part.iter_attributes()
+    )
 
 
 def _parse(listing: str, addresses: frozenset[int]) -> list[tuple[int, Instruction]]:
@@ -91,7 +109,8 @@ def _parse(listing: str, addresses: frozenset[int]) -> list[tuple[int, Instructi
         match = _LINE.match(line)
         if match is None or int(match.group(1), 16) not in addresses:
             continue
-        mnemonic = re.sub(r"\.[nw]$", "", match.group(2).strip().lower())
-        operands = (match.group(3) or "").strip()
-        found.append((int(match.group(1), 16), Instruction(mnemonic, operands)))
+        size = len(match.group(2).replace(" ", "")) // 2
+        mnemonic = re.sub(r"\.[nw]$", "", match.group(3).strip().lower())
+        operands = (match.group(4) or "").strip()
+        found.append((int(match.group(1), 16), Instruction(mnemonic, operands, size)))
     return found

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sqtvm.measure.counting import InstructionCount
 from sqtvm.measure.disassembly import Instruction
-from sqtvm.measure.instruction_class import decode
+from sqtvm.measure.instruction_class import decode, of_kind
 from sqtvm.measure.operands import Operands, operands, pipeline_class, place
 
 _WARM_UP, _TURNS = 4, 8
@@ -25,9 +25,10 @@ class IssueClass(BaseModel):
 
     source: where the figures are from; result: stages after its issue from which on the first
     stage can use what it computes; early: it runs a stage earlier where it is the first of a pair
-    and its operands are there; units: what it takes for itself for a cycle; alone: it is never
-    one of a pair; first: only the first of a pair; cycles, per_word: until the next can be issued;
-    load_penalty: stages that an operand from a load is later than any other.
+    and its operands are there; units: what it takes for itself, and holds: for so many cycles;
+    alone: it is never one of a pair; first: only the first of a pair; cycles, per_word: until the
+    next can be issued, it costs nothing where both are 0; load_penalty: stages that an operand
+    from a load is later than any other.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +37,7 @@ class IssueClass(BaseModel):
     result: int = 2
     early: bool = False
     units: tuple[str, ...] = ()
+    holds: float = 1.0
     alone: bool = False
     first: bool = False
     cycles: float = 1.0
@@ -97,13 +99,15 @@ def block_cycles(
     classes: Mapping[str, IssueClass],
     stages: Stages,
     loads_pair: bool,
+    narrow_pairs: bool = False,
 ) -> float:
     """Cycles of one execution.
 
     loads_pair: whether two loads go together where it cannot be told from their addresses that
-    they are in different banks. What the last cycle has free is half the next block's.
+    they are in different banks; narrow_pairs: whether only instructions of 16 bits do. What the
+    last cycle has free is half the next block's.
     """
-    core = _Core(classes, stages, loads_pair)
+    core = _Core(classes, stages, loads_pair, narrow_pairs)
     if not block.loops:
         core.run(block.instructions)
         return core.now()
@@ -118,7 +122,7 @@ def block_cycles(
 def _target(instruction: Instruction) -> int | None:
     """Where a direct branch goes; calls are left out, they come back."""
     kind = decode(instruction).kind
-    if kind != "branch" or instruction.mnemonic in ("bl", "blx", "bx"):
+    if kind not in ("branch", "loop_end") or instruction.mnemonic in ("bl", "blx", "bx"):
         return None
     last = instruction.operands.rpartition(",")[2].strip()
     try:
@@ -129,15 +133,18 @@ def _target(instruction: Instruction) -> int | None:
 
 @dataclass
 class _Core:
-    """The state between two instructions; ready: from when on the first stage has a register."""
+    """The state between two instructions; ready: from when on the first stage has a register;
+    free: from when on a unit is."""
 
     classes: Mapping[str, IssueClass]
     stages: Stages
     loads_pair: bool
+    narrow_pairs: bool
     cycle: float = -1.0
     busy: float = 0.0
     issued: list[tuple[Instruction, IssueClass]] = field(default_factory=list)
     ready: dict[str, float] = field(default_factory=dict)
+    free: dict[str, float] = field(default_factory=dict)
     loaded: set[str] = field(default_factory=set)
 
     def run(self, code: Sequence[Instruction]) -> None:
@@ -150,9 +157,12 @@ class _Core:
 
     def _issue(self, instruction: Instruction) -> None:
         kind = pipeline_class(instruction)
-        rules = self.classes.get(kind) or self.classes["alu"]
+        rules = of_kind(self.classes, kind)
+        if rules.cycles == 0 and rules.per_word == 0:
+            return
         used = operands(instruction)
-        possible = self._operands_ready(used, rules)
+        units_free = max((self.free.get(unit, 0.0) for unit in rules.units), default=0.0)
+        possible = max(self._operands_ready(used, rules), units_free)
         second = possible <= self.cycle and self._pairs(instruction, rules)
         if second:
             self.issued.append((instruction, rules))
@@ -161,6 +171,7 @@ class _Core:
             self.issued = [(instruction, rules)]
             words = decode(instruction).words
             self.busy = max(1.0, rules.cycles + float(-(-words * rules.per_word // 1)))
+        self.free.update(dict.fromkeys(rules.units, self.cycle + rules.holds))
         self._write(used, rules, second)
 
     def _operands_ready(self, used: Operands, rules: IssueClass) -> float:
@@ -176,7 +187,8 @@ class _Core:
             *(self._ready(name) - stages.accumulator for name in used.accumulators),
             *(self._ready(name) - stages.stored for name in used.stored),
         ]
-        return max(times, default=0.0)
+        # Nothing is issued before the block begins.
+        return max((0.0, *times))
 
     def _ready(self, name: str) -> float:
         return self.ready.get(name, 0.0)
@@ -185,7 +197,7 @@ class _Core:
         if len(self.issued) != 1 or rules.alone or rules.first:
             return False
         before, other = self.issued[0]
-        if other.alone or set(rules.units) & set(other.units):
+        if other.alone or (self.narrow_pairs and 4 in (before.size, instruction.size)):
             return False
         if decode(before).kind == "load" and decode(instruction).kind == "load":
             return self._in_different_banks(before, instruction)

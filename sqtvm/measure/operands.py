@@ -14,16 +14,18 @@ from functools import cache
 from sqtvm.measure.disassembly import Instruction
 from sqtvm.measure.instruction_class import decode, register_list
 
-_REGISTER = re.compile(r"\b(r\d+|s[lbp]|fp|ip|lr|pc|[sd]\d+)\b")
+_REGISTER = re.compile(r"\b(r\d+|s[lbp]|fp|ip|lr|pc|[sdq]\d+)\b")
 _SHIFT = re.compile(r"\b(lsl|lsr|asr|ror|rrx)\b")
 _COMPARISONS = re.compile(r"cmp|cmn|tst|teq|vcmp")
 _ONE_SOURCE = re.compile(r"mov(?!t)|mvn|[su]xt[bh](?!a)|[su]xtb16|rev|rbit|clz|adr|[su]bfx")
 _KEEPS_RESULT = re.compile(r"movt|bfi|bfc")
 _EARLY = re.compile(r"(add|sub|mov)(?!t)")
+_EXTENSION = re.compile(r"[su]xt[bh]$")
 _FIELD = re.compile(
     r"[su]xt|[su]bfx|bf[ic]|pkh|rev|rbit|clz|[su]sat|sel|"
     r"(s|u|q|sh|uh|uq)(add|sub)(8|16)|q[d]?(add|sub)|[suq]h?[as][sa]x|usad"
 )
+_VECTOR_SUM = re.compile(r"v[cdfqr]*m(la|ls|a(?!x))|vs[lr]i|vaddl?va")
 _PLAIN_SHIFT = re.compile(r"(lsl|lsr|asr|ror|rrx)")
 _OFFSET = re.compile(r"\[\w+(?:, #(-?\d+))?\]$")
 
@@ -54,6 +56,8 @@ def operands(instruction: Instruction) -> Operands:
     if kind.endswith(("load", "store", "_pair", "_multiple")):
         return _transfer(instruction, kind)
     names = _REGISTER.findall(instruction.operands)
+    if kind.startswith("vector"):
+        return _vector(instruction.mnemonic, names)
     if kind.startswith("multiply"):
         return _multiplication(instruction.mnemonic, kind, names)
     if kind.startswith(("branch", "table_branch")):
@@ -68,19 +72,28 @@ def operands(instruction: Instruction) -> Operands:
 def pipeline_class(instruction: Instruction) -> str:
     """The class that a dual-issue model knows: that of ``decode``, and what it calls ``alu`` told
     apart by what it needs of the core: ``alu_early`` may run a stage before the others,
-    ``alu_shifted`` and ``shift`` need the one shifter, ``field`` is bit-field and SIMD."""
+    ``alu_shifted`` and ``shift`` need the one shifter, ``field`` is bit-field and SIMD. What some
+    core treats otherwise has a word more: ``multiply_flags``, ``field_extend`` and
+    ``alu_early_simple``, a move or the addition of a constant."""
     kind = decode(instruction).kind
     if kind == "load" and re.match(r"ldr(s?[bh])", instruction.mnemonic):
         return "load_narrow"
+    if instruction.mnemonic == "muls":
+        return "multiply_flags"
     if kind != "alu":
         return kind
+    if _EXTENSION.match(instruction.mnemonic) and instruction.operands.count(",") == 1:
+        return "field_extend"
     if _FIELD.match(instruction.mnemonic):
         return "field"
     if _PLAIN_SHIFT.match(instruction.mnemonic):
         return "shift"
     if _SHIFT.search(instruction.operands):
         return "alu_shifted"
-    return "alu_early" if _EARLY.match(instruction.mnemonic) else "alu"
+    if not _EARLY.match(instruction.mnemonic):
+        return "alu"
+    simple = instruction.mnemonic.startswith("mov") or "#" in instruction.operands
+    return "alu_early_simple" if simple else "alu_early"
 
 
 @cache
@@ -123,6 +136,15 @@ def _multiplication(mnemonic: str, kind: str, names: list[str]) -> Operands:
         )
     sources = names[1:] if len(names) > 2 else names
     return Operands(late=frozenset(sources), results=frozenset(names[:1]))
+
+
+def _vector(mnemonic: str, names: list[str]) -> Operands:
+    """Of Helium, but for loads and stores."""
+    across = re.match(r"vr?ml[as]l|vaddlv", mnemonic) is not None
+    results = frozenset(names[: 2 if across else 1])
+    sums = _VECTOR_SUM.match(mnemonic) is not None
+    sources = frozenset(names[2 if across else 1 :])
+    return Operands(late=sources, accumulators=results if sums else frozenset(), results=results)
 
 
 def _data_processing(instruction: Instruction, names: list[str]) -> Operands:

@@ -107,6 +107,39 @@ def test_flash_wait_states_are_paid_for_each_line() -> None:
 def test_the_m0plus_adds_up_its_table() -> None:
     assert likely("cortex-m0plus", "ldr r0, [r1]", "muls r0, r1", "str r0, [r1]") == 5
     assert estimate("cortex-m0plus", ["bne 10 <loop>"], jumped=[0]).likely == 2
+    assert estimate("cortex-m0plus", ["bne 10 <loop>"]).likely == 1
+    assert estimate("cortex-m0plus", ["bx lr"], jumped=[0]).likely == 2
+    assert estimate("cortex-m0plus", ["bl 10 <other>"], jumped=[0]).likely == 3
+    assert likely("cortex-m0plus", "push {r4, r5, lr}") == 4
+    assert likely("cortex-m0plus", "pop {r4, r5}") == 3
+    assert estimate("cortex-m0plus", ["pop {r4, r5, pc}"], jumped=[0]).likely == 6
+    assert likely("cortex-m0plus", "mrs r0, PRIMASK", "dmb sy") == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("vldrb.u8 q0, [r0], #16", "vector_load"),
+        ("vld20.8 {q0, q1}, [r2]", "vector_load"),
+        ("vstrbt.8 q0, [r0, #0]", "vector_store"),
+        ("vmlava.s8 r2, q0, q1", "vector_multiply"),
+        ("vmlalva.s32 r2, r3, q0, q1", "vector_multiply"),
+        ("vqrdmulh.s32 q0, q1, q2", "vector_multiply"),
+        ("vmul.i32 q3, q4, q5", "vector_multiply"),
+        ("vmax.s8 q0, q1, q2", "vector_alu"),
+        ("vmov.32 q0[0], r1", "vector_alu"),
+        ("vdup.8 q0, r1", "vector_alu"),
+        ("vctp.8 r1", "vector_predicate"),
+        ("vpst", "vector_predicate"),
+        ("vmul.f32 s0, s1, s2", "float_alu"),
+        ("vldr s0, [r0]", "float_load"),
+        ("le lr, 50", "loop_end"),
+        ("dls lr, r3", "loop_begin"),
+    ],
+)
+def test_classes_of_helium(text: str, kind: str) -> None:
+    mnemonic, _, operands = text.partition(" ")
+    assert decode(Instruction(mnemonic, operands)).kind == kind
 
 
 @pytest.mark.parametrize(

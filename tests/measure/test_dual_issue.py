@@ -7,7 +7,7 @@ import pytest
 from sqtvm.measure import cycles
 from sqtvm.measure.counting import InstructionCount
 from sqtvm.measure.disassembly import Instruction
-from sqtvm.measure.dual_issue import Block, block_cycles, blocks
+from sqtvm.measure.dual_issue import Block, blocks
 
 _TIMES = 8
 
@@ -22,7 +22,7 @@ def each(core: str, *code: str, loads_pair: bool = True) -> float:
     rules = cycles.model_for(core).dual_issue
     assert rules is not None
     block = Block(tuple(instruction(text) for text in code), 1, loops=True)
-    return block_cycles(block, rules.classes, rules.stages, loads_pair)
+    return cycles.cycles_of_block(rules, block, loads_pair)
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,71 @@ def test_the_m7_issues_what_its_source_says(code: tuple[str, ...], expected: flo
         (("ldmia r0!, {r1, r2, r3, r4}",), 4),
         (("ldrd r0, r1, [r2]",), 2),
         (("ldr r0, [r1]", "str r0, [r2]"), 2),
+        (("muls r0, r1",), 2),
+        (("mul r0, r1, r2",), 1),
+        (("mul r0, r1, r2", "add r3, r3, r4"), 2),
     ],
 )
 def test_the_m33_issues_what_its_source_says(code: tuple[str, ...], expected: float) -> None:
     assert each("cortex-m33", *code) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        # Beats of different pipelines overlap, those of one do not.
+        (
+            (
+                "vldrw.u32 q0, [r0]",
+                "vadd.i32 q1, q0, q2",
+                "vmul.i32 q3, q1, q2",
+                "vstrw.32 q3, [r1]",
+            ),
+            5,
+        ),
+        (
+            ("vldrw.u32 q0, [r0]", "vldrb.u8 q4, [r2]", "vadd.i32 q1, q0, q2", "vstrw.32 q1, [r1]"),
+            6,
+        ),
+        (("vmlava.s8 r2, q0, q1",), 2),
+        (("vldrb.u8 q0, [r0], #16", "vmlava.s8 r2, q0, q1"), 2),
+        # Two of 16 bits, one of them simple.
+        (("ldr r0, [r1]", "adds r2, #1"), 1),
+        (("adds r0, r1, r2", "eors r3, r4"), 2),
+        (("uxtb r0, r1", "ldr r2, [r3]"), 1),
+        (("ldr r0, [r1]", "add r2, r0, r0"), 3),
+        (("subs r0, #1", "le lr, 0"), 1),
+    ],
+)
+def test_the_m55_issues_what_its_source_says(code: tuple[str, ...], expected: float) -> None:
+    assert each("cortex-m55", *code) == pytest.approx(expected)
+
+
+def test_the_m55_pairs_narrow_instructions_only() -> None:
+    rules = cycles.model_for("cortex-m55").dual_issue
+    assert rules is not None
+    wide = Block((Instruction("ldr", "r8, [r1]", 4), Instruction("adds", "r2, #1")), 1, loops=True)
+    assert cycles.cycles_of_block(rules, wide, True) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        # The first pair takes its cycle, whatever operands it has.
+        (("eor r0, r1, r2", "and r3, r4, r5"), 1),
+        (("subs r0, r0, #1", "bne 0"), 1),
+        (("str r0, [r1]", "eor r2, r3, r4", "eor r5, r6, r7", "eor r8, r9, r10"), 2),
+        (("smlad r0, r1, r2, r0", "smlad r3, r1, r2, r3"), 1.5),
+        # Half of a cycle that is not filled is the next block's.
+        (("eor r0, r1, r2",), 0.5),
+        (("mov r0, #1",), 0.5),
+    ],
+)
+def test_a_block_that_runs_once_takes_whole_cycles(code: tuple[str, ...], expected: float) -> None:
+    rules = cycles.model_for("cortex-m7").dual_issue
+    assert rules is not None
+    block = Block(tuple(instruction(text) for text in code), 1, loops=False)
+    assert cycles.cycles_of_block(rules, block, True) == expected
 
 
 def test_unknown_banks_are_a_range() -> None:
