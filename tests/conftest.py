@@ -1,4 +1,5 @@
-"""Every run of the tests has a cache folder of its own, so that none leans on an earlier one."""
+"""Every run of the tests has a cache folder of its own, so that none leans on an earlier one, and
+every test a time after which it fails."""
 
 from __future__ import annotations
 
@@ -16,3 +17,12 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     del os.environ["XDG_CACHE_HOME"]
     if before is not None:
         os.environ["XDG_CACHE_HOME"] = before
+
+
+_SLOW_SECONDS = 3600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_SLOW_SECONDS))
