@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from sqtvm.report.schema import FrontPart, Report
 
-_KEPT, _FRONT, _OTHER = "#c77700", "#2457c5", "#b9c1cb"
+# As in report.html.
+_KEPT, _FRONT, _OTHER = "#2457c5", "#0e8a80", "#8b96a5"
 # Points of accuracy below the best that are still to scale: one allocation that ruins the network
 # would press all others into a line.
 _SHOWN_POINTS = 10.0
@@ -44,7 +45,7 @@ def front_picture(report: Report, kind: Literal["png", "svg"]) -> bytes:
         axes.spines[["top", "right"]].set_visible(False)
         if place == 0:
             axes.set_ylabel("accuracy in the search, %")
-    for label, colour in (("kept", _KEPT), ("on the front", _FRONT), ("not", _OTHER)):
+    for label, colour in (("chosen", _KEPT), ("on the front", _FRONT), ("beaten", _OTHER)):
         figure.axes[0].plot([], [], "o", color=colour, label=label)
     figure.axes[0].legend(frameon=False, fontsize="small")
     buffer = io.BytesIO()

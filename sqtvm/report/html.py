@@ -24,6 +24,7 @@ def render_html(report: Report) -> str:
         headline=view.headline(report),
         tiles=view.tiles(report),
         layers=view.layer_rows(report),
+        shares=view.bit_shares(report),
         accuracy=view.accuracy_rows(report),
         memory=view.memory_bars(report),
         sources=view.SOURCES,
@@ -57,7 +58,7 @@ def summary(report: Report) -> str:
         text += ", all at 8 bits"
     elif full:
         text += (
-            f", {totals.weight_bytes / full:.0%} of their size at 8 bits "
+            f", {100 * totals.weight_bytes / full:.0f} % of their size at 8 bits "
             f"({view.average_bits(report):.1f} bits on average)"
         )
     text += f". One inference takes {numbers.milliseconds(totals.ms)} ({totals.ms_source})."

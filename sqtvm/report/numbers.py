@@ -48,5 +48,5 @@ def thousandths(number: float) -> str:
 
 
 def small(number: float) -> str:
-    """Three digits of a sigma or a divergence."""
-    return f"{number:.3g}"
+    """Three digits of a sigma or a divergence: ``0.380``."""
+    return f"{number:#.3g}".rstrip(".")

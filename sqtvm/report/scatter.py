@@ -10,8 +10,9 @@ from typing import Literal, TypeAlias
 from sqtvm.report import numbers
 from sqtvm.report.schema import FrontPart, Report
 
-WIDTH, HEIGHT = 440, 280
-LEFT, RIGHT, TOP, BOTTOM = 48, 16, 22, 40
+# About as wide as it is on a phone, where its letters are to be read too.
+WIDTH, HEIGHT = 360, 250
+LEFT, RIGHT, TOP, BOTTOM = 40, 12, 20, 38
 
 # Points of accuracy below the best from where on a point is only marked at the edge: one network
 # that lost everything would press all others into one line.
@@ -19,8 +20,11 @@ _SHOWN_POINTS = 20.0
 _MARGIN_POINTS = 0.5
 # Width of a label's letter; where a label can stand: to the right, left or over its point, and how
 # far its line is below.
-_LETTER = 7.0
-_BESIDE = ((1, 4), (-1, 4), (0, 20), (0, -12), (1, 18), (-1, 18), (1, -10), (-1, -10))
+_LETTER = 7.2
+_BESIDE = (
+    *((1, 4), (-1, 4), (0, 20), (0, -12), (1, 18), (-1, 18), (1, -10), (-1, -10)),
+    *((0, 32), (0, -24), (1, 30), (-1, 30), (1, -22), (-1, -22)),
+)
 
 Kind: TypeAlias = Literal["chosen", "uniform", "front", "other"]
 
@@ -59,9 +63,19 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Label:
+    """Text that is centred on its place."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
 class Scatter:
     """limit_x: where the budget's limit stands, None outside of the picture or without one;
-    float_y: where the float model's accuracy stands, None where it is not of the same samples."""
+    float_y: where the float model's accuracy stands, None where it is not of the same samples;
+    float_label: over or under that line."""
 
     x_name: str
     y_name: str
@@ -70,7 +84,7 @@ class Scatter:
     y_ticks: tuple[Tick, ...]
     limit_x: float | None
     float_y: float | None
-    float_label: str
+    float_label: Label | None
 
 
 @dataclass(frozen=True)
@@ -110,7 +124,7 @@ def size_plot(report: Report) -> Scatter | None:
     if accuracy.float_ is None or accuracy.allocated is None:
         return None
     found = [
-        (f"all {bits} bits", totals.uniform_weight_bytes[bits], value)
+        (f"{bits} bits", totals.uniform_weight_bytes[bits], value)
         for bits, value in accuracy.uniform.items()
         if value is not None
     ]
@@ -148,8 +162,9 @@ def front_plots(report: Report) -> tuple[Scatter, ...]:
 
 
 def _size_mark(name: str, size: int, accuracy: float, kind: Kind) -> Mark:
-    label = f"{name}, {numbers.percent(accuracy)}"
-    return Mark(size / 1024, accuracy * 100, kind, label, f"{label}, {numbers.size(size)}")
+    label = f"{name} {numbers.percent(accuracy)}"
+    whole = label if kind == "chosen" else f"all layers at {label}"
+    return Mark(size / 1024, accuracy * 100, kind, label, f"{whole}, {numbers.size(size)}")
 
 
 def _front_mark(point: FrontPart, x: float) -> Mark:
@@ -163,7 +178,7 @@ def _front_mark(point: FrontPart, x: float) -> Mark:
         f"{numbers.size(point.flash_bytes)}, RAM {numbers.size(point.ram_bytes)}, layers at 8 / 4 "
         f"/ 2 bits: {bits}"
     )
-    return Mark(x, point.accuracy * 100, kind, f"chosen, {accuracy}" if point.kept else "", title)
+    return Mark(x, point.accuracy * 100, kind, f"chosen {accuracy}" if point.kept else "", title)
 
 
 def _scaled(value: int | None, factor: float) -> float | None:
@@ -186,16 +201,42 @@ def _plot(
     up = _Scale(y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP)
     inside = limit is not None and x_ticks[0] <= limit <= x_ticks[-1]
     limit_x = across(limit) if limit is not None and inside else None
+    places = [(across(mark.x), min(up(mark.y), up.start)) for mark in marks]
+    taken = [_Box(x - 6, y - 6, x + 6, y + 6) for x, y in places]
+    if limit_x is not None:
+        taken.append(_Box(limit_x - 1, TOP, limit_x + 1, HEIGHT - BOTTOM))
+    float_label = None
+    if whole is not None:
+        float_label = _float_label(whole, up(whole), taken)
+        taken.append(_box(float_label))
+        taken.append(_Box(LEFT, up(whole) - 1, WIDTH - RIGHT, up(whole) + 1))
     return Scatter(
         x_name=x_name,
         y_name=y_name,
-        points=_points(marks, across, up, limit_x),
+        points=_points(marks, places, up, taken),
         x_ticks=tuple(Tick(across(x), f"{x:g}") for x in x_ticks),
         y_ticks=tuple(Tick(up(y), f"{y:g}") for y in y_ticks),
         limit_x=limit_x,
         float_y=None if whole is None else up(whole),
-        float_label="" if whole is None else f"float {whole:.2f} %",
+        float_label=float_label,
     )
+
+
+def _float_label(percent: float, line: float, taken: Sequence[_Box]) -> Label:
+    """At an end of its line, over or under it, where it hides least."""
+    text = f"float {percent:.2f} %"
+    half = len(text) * _LETTER / 2
+    options = [
+        Label(x, line + down, text)
+        for down in (-5, 13)
+        for x in (LEFT + 4 + half, WIDTH - RIGHT - 4 - half)
+    ]
+    return min(options, key=lambda option: _box(option).cost(taken))
+
+
+def _box(label: Label) -> _Box:
+    half = len(label.text) * _LETTER / 2
+    return _Box(label.x - half, label.y - 10, label.x + half, label.y + 3)
 
 
 def _x_ticks(values: Sequence[float], limit: float | None, close: bool) -> tuple[float, ...]:
@@ -208,25 +249,27 @@ def _x_ticks(values: Sequence[float], limit: float | None, close: bool) -> tuple
 
 
 def _points(
-    marks: Sequence[Mark], across: _Scale, up: _Scale, limit_x: float | None
+    marks: Sequence[Mark],
+    places: Sequence[tuple[float, float]],
+    up: _Scale,
+    taken: Sequence[_Box],
 ) -> tuple[Point, ...]:
-    """Each label at the place beside its point that hides least; the chosen one's first."""
-    places = [(across(mark.x), min(up(mark.y), up.start)) for mark in marks]
-    taken = [_Box(x - 6, y - 6, x + 6, y + 6) for x, y in places]
-    if limit_x is not None:
-        taken.append(_Box(limit_x - 1, TOP, limit_x + 1, HEIGHT - BOTTOM))
+    """Each label at the place beside its point that hides least; the chosen one's first.
+
+    taken: what must not be hidden.
+    """
+    hidden = list(taken)
     found: dict[int, Point] = {}
     for number in sorted(range(len(marks)), key=lambda number: marks[number].kind != "chosen"):
         mark, (x, y) = marks[number], places[number]
         off = mark.y < up.low
-        label = mark.label or (f"{mark.y:.1f} %" if off else "")
-        half = len(label) * _LETTER / 2
-        options = [(x + side * (half + 11), y + down) for side, down in _BESIDE]
-        boxes = [_Box(at - half, base - 10, at + half, base + 3) for at, base in options]
-        best = min(range(len(boxes)), key=lambda option: boxes[option].cost(taken))
-        if label:
-            taken.append(boxes[best])
-        found[number] = Point(x, y, mark.kind, off, label, mark.title, *options[best])
+        text = mark.label or (f"{mark.y:.1f} %" if off else "")
+        half = len(text) * _LETTER / 2
+        options = [Label(x + side * (half + 11), y + down, text) for side, down in _BESIDE]
+        best = min(options, key=lambda option: _box(option).cost(hidden))
+        if text:
+            hidden.append(_box(best))
+        found[number] = Point(x, y, mark.kind, off, text, mark.title, best.x, best.y)
     return tuple(found[number] for number in range(len(marks)))
 
 

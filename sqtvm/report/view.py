@@ -21,13 +21,13 @@ _HOST = "integer model on the host"
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure against its limit; share: of the limit or of what the board has, for the bar;
-    holds: None where no limit was asked for."""
+    """One figure against its limit; share: of the limit or of what the board has, for the bar,
+    None where there is neither; holds: None where no limit was asked for."""
 
     name: str
     value: str
     against: str
-    share: float
+    share: float | None
     holds: bool | None
     source: str
 
@@ -45,6 +45,15 @@ class LayerRow:
     ms_share: float
     weights_share: float
     ram_share: float
+
+
+@dataclass(frozen=True)
+class BitShare:
+    """layers: how many have these bits; weights: their share of all weights."""
+
+    bits: int
+    layers: int
+    weights: float
 
 
 @dataclass(frozen=True)
@@ -165,7 +174,7 @@ def _tile(
     if capacity:
         against = f"of the board's {numbers.size(capacity)}"
         return Tile(name, value, against, used / capacity, None, source)
-    return Tile(name, value, "no limit asked for", 0.0, None, source)
+    return Tile(name, value, "no limit asked for", None, None, source)
 
 
 def _plain_ms(ms: float) -> str:
@@ -204,6 +213,17 @@ def layer_rows(report: Report) -> tuple[LayerRow, ...]:
         )
         for i, layer in enumerate(layers)
     )
+
+
+def bit_shares(report: Report) -> tuple[BitShare, ...]:
+    """Of 8, 4 and 2 bits."""
+    weighted = [layer for layer in report.layers if layer.weight_bits]
+    whole = sum(layer.params for layer in weighted) or 1
+    found = []
+    for bits in (8, 4, 2):
+        these = [layer.params for layer in weighted if layer.weight_bits == bits]
+        found.append(BitShare(bits, len(these), sum(these) / whole))
+    return tuple(found)
 
 
 def _shares(figures: Sequence[float | None]) -> list[float]:

@@ -12,7 +12,7 @@ from sqtvm.report.rounds_table import front_table
 from sqtvm.report.schema import FrontPart, Report
 from tests.report import samples
 
-_COLOURS = {"kept": "#c77700", "front": "#2457c5", "other": "#b9c1cb"}
+_COLOURS = {"kept": "#2457c5", "front": "#0e8a80", "other": "#8b96a5"}
 
 
 def point(label: str, accuracy: float, ms: float, front: bool, kept: bool = False) -> FrontPart:
@@ -54,7 +54,7 @@ def test_every_point_is_in_all_four_panels_and_the_kept_one_on_top() -> None:
     found = re.findall(r'<use [^>]*style="fill: (#\w+)', text)
     drawn = {name: found.count(colour) for name, colour in _COLOURS.items()}
     assert drawn == {"kept": 4 + 1, "front": 8 + 1, "other": 4 + 1}
-    assert found[:4] == [*("#b9c1cb", "#2457c5", "#2457c5", "#c77700")]
+    assert found[:4] == [_COLOURS[name] for name in ("other", "front", "front", "kept")]
 
 
 def test_a_ruined_network_does_not_press_the_others_together() -> None:
