@@ -43,8 +43,7 @@ def disassemble(elf: Path, addresses: frozenset[int]) -> Mapping[int, Instructio
     program, options = _layout(elf, addresses)
     try:
         result = subprocess.run(
-            # -D instead of -d: code that runs from RAM stands in a data section.
-            [program, "-D", "-w", *options, str(elf)],
+            [program, *options, "-w", str(elf)],
             capture_output=True,
             text=True,
             timeout=_SECONDS,
@@ -74,7 +73,7 @@ def _layout(elf: Path, addresses: frozenset[int]) -> tuple[str, list[str]]:
         machine = str(image.get_machine_arch())
         helium = _uses_helium(image)
         sections = [
-            str(section.name)
+            section
             for section in image.iter_sections()
             if section["sh_type"] == "SHT_PROGBITS"
             # Debugging information is at address 0, where an emulated machine has its code.
@@ -84,9 +83,12 @@ def _layout(elf: Path, addresses: frozenset[int]) -> tuple[str, list[str]]:
                 for address in addresses
             )
         ]
+        # Code that runs from RAM may stand in a data section, which -d passes over; but only -d
+        # keeps to where constants between instructions begin and end.
+        executable = all(section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR for section in sections)
+        options = ["-d" if executable else "-D", *(f"--section={each.name}" for each in sections)]
     if machine not in _OBJDUMP:
         raise MeasurementError(f"{elf.name} is for {machine}, which sqtvm does not measure")
-    options = [f"--section={name}" for name in sections]
     # Left to itself it takes vector instructions for those of a coprocessor.
     return _OBJDUMP[machine], [*(("-m", "armv8.1-m.main") if helium else ()), *options]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqtvm.errors import MeasurementError
 from sqtvm.firmware.boards import Board
+from sqtvm.measure.line import SerialLine
 from sqtvm.measure.session import Session
 from sqtvm.measure.target import AUTO, Target
 from sqtvm.measure.target_labgrid import acquired_line
@@ -33,6 +34,14 @@ def open_session(target: Target, board: Board, elf: Path) -> Iterator[Session]:
         raise MeasurementError(
             f"there is no board at '{target}'", "give --measure serial:PORT or serial:auto"
         )
+
+
+def require_port(target: Target, board: Board) -> None:
+    """For what takes long, or changes the board, before a session is opened: MeasurementError
+    where a serial target's port is not there, or cannot be opened."""
+    if target.kind == "serial":
+        found = located(target, board)
+        SerialLine(found.port, found.baudrate).close()
 
 
 def located(target: Target, board: Board) -> Target:
