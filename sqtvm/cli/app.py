@@ -26,10 +26,20 @@ from sqtvm.cli.profile import profile
 from sqtvm.cli.run import run
 from sqtvm.cli.status import STATUS_HELP
 
+_HELP = """A PyTorch model in, microcontroller firmware that holds a latency, memory, energy and \
+accuracy budget out. [bold]deploy[/] does it all; the other commands are its stages.
+
+[bold]Examples[/]
+
+\b
+sqtvm init && $EDITOR sqtvm.toml && sqtvm deploy
+sqtvm deploy net.onnx --data test.npz --board stm32f746 --budget-ms 50
+sqtvm deploy --help
+"""
+
 app = typer.Typer(
     name="sqtvm",
-    help="A PyTorch model in, microcontroller firmware that holds a latency, memory and accuracy "
-    "budget out. [bold]deploy[/] does it all; the other commands are its stages.",
+    help=_HELP,
     epilog=STATUS_HELP,
     rich_markup_mode="rich",
     no_args_is_help=True,

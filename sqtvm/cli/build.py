@@ -108,7 +108,11 @@ def build(
             Image.BOTH: ("board", "emulator"),
             Image.NONE: (),
         }
-        default = Image.NONE if platform is Platform.ZEPHYR else Image.BOTH
+        default = Image.BOTH
+        if platform is Platform.ZEPHYR:
+            default = Image.NONE
+        elif mlperf_mode is MlperfMode.ENERGY:
+            default = Image.BOARD
         mlperf = harness is HarnessName.MLPERF_TINY
         project, built = api.build(
             archive,

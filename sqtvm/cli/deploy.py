@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from sqtvm.cli import options
@@ -27,10 +25,7 @@ def deploy(
     meter: options.Meter = None,
     method: options.Method = None,
     fine_tune: options.FineTune = None,
-    verify_samples: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="inputs compared bit for bit (default 100)"),
-    ] = None,
+    verify_samples: options.VerifySamples = None,
     candidates: options.Candidates = None,
     executor: options.ExecutorOption = None,
     seed: options.Seed = None,

@@ -24,6 +24,8 @@ from sqtvm.settings import (
 
 _BUDGETS = "Budgets"
 _INPUTS = "Inputs"
+_SEARCH = "Search"
+_MEASURING = "Measuring"
 _OUTPUT = "Output"
 
 
@@ -154,6 +156,7 @@ Measure: TypeAlias = Annotated[
         parser=_measure,
         metavar="WHERE",
         help="emulator (default), serial:auto, serial:PORT, labgrid:ENV.yaml#PLACE or none",
+        rich_help_panel=_MEASURING,
     ),
 ]
 Meter: TypeAlias = Annotated[
@@ -162,6 +165,7 @@ Meter: TypeAlias = Annotated[
         parser=_meter,
         metavar="WHAT",
         help="measure energy: ppk2:PORT, joulescope, ina2xx or csv:FILE (default: modelled)",
+        rich_help_panel=_MEASURING,
     ),
 ]
 Candidates: TypeAlias = Annotated[
@@ -170,6 +174,7 @@ Candidates: TypeAlias = Annotated[
         min=0,
         metavar="N",
         help="so many more allocations are measured for the Pareto front (default 0)",
+        rich_help_panel=_SEARCH,
     ),
 ]
 ExecutorOption: TypeAlias = Annotated[
@@ -180,11 +185,14 @@ ExecutorOption: TypeAlias = Annotated[
         metavar="WHERE",
         help="what builds and runs candidates: local (default, all cores), local:N or "
         "dask://HOST:PORT",
+        rich_help_panel=_SEARCH,
     ),
 ]
 Seed: TypeAlias = Annotated[
     int | None,
-    typer.Option(min=0, max=2**32 - 1, metavar="N", help="of everything random (default 0)"),
+    typer.Option(
+        min=0, metavar="N", help="of everything random (default 0)", rich_help_panel=_SEARCH
+    ),
 ]
 Method: TypeAlias = Annotated[
     str | None,
@@ -192,6 +200,7 @@ Method: TypeAlias = Annotated[
         metavar="NAME",
         help="how bits are chosen: measured (default), sigmaquant, greedy, integer-programming, "
         "hawq-v2, random or uniform",
+        rich_help_panel=_SEARCH,
     ),
 ]
 FineTune: TypeAlias = Annotated[
@@ -201,6 +210,7 @@ FineTune: TypeAlias = Annotated[
         help="train the weights for the chosen bits (needs training data); by default where bits "
         "were taken away and more than a point of accuracy went with them",
         show_default=False,
+        rich_help_panel=_SEARCH,
     ),
 ]
 Out: TypeAlias = Annotated[
@@ -227,6 +237,15 @@ Verbose: TypeAlias = Annotated[
         "-v",
         help="also print what the compilers say, and tracebacks",
         rich_help_panel=_OUTPUT,
+    ),
+]
+VerifySamples: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="inputs that run on the target, compared bit for bit (default 100)",
+        rich_help_panel=_MEASURING,
     ),
 ]
 
