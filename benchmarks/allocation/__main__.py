@@ -12,6 +12,8 @@ import time
 import torch
 
 from benchmarks.allocation import cells, table
+from benchmarks.allocation.cells import METHODS
+from benchmarks.allocation.networks import TASKS
 from benchmarks.allocation.run import Runner, holds_settings
 
 
@@ -19,23 +21,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.allocation", description=__doc__)
     parser.add_argument("--minutes", type=float, help="start no cell after so long")
     parser.add_argument("--network", action="append", help="only this one; may be given again")
+    parser.add_argument("--method", action="append", help="only this one; may be given again")
     parser.add_argument("--table", action="store_true", help="only draw what is there")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.table:
-        _fill(arguments.minutes, arguments.network)
+        _fill(
+            arguments.minutes, arguments.network or list(TASKS), arguments.method or list(METHODS)
+        )
     table.write(cells.read())
 
 
-def _fill(minutes: float | None, networks: list[str] | None) -> None:
-    known = [result for result in cells.read() if holds_settings(result)]
+def _fill(minutes: float | None, networks: list[str], methods: list[str]) -> None:
+    wanted = [c for c in cells.order() if c.network in networks and c.method in methods]
+    # Settings tell of the weights, which a network that is not asked for may lack.
+    known = [
+        result
+        for result in cells.read()
+        if result.cell.network in networks and holds_settings(result)
+    ]
     done = {result.cell for result in known}
     runner = Runner(known)
-    missing = [
-        cell
-        for cell in cells.order()
-        if cell not in done and (networks is None or cell.network in networks)
-    ]
+    missing = [cell for cell in wanted if cell not in done]
     started = time.monotonic()
     for number, cell in enumerate(missing, start=1):
         if minutes is not None and time.monotonic() - started > 60 * minutes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -25,7 +26,7 @@ METHODS = (
 
 
 class Finish(StrEnum):
-    """What is done with the chosen bits."""
+    """What is done with the chosen bits; every deployment corrects biases, after all else too."""
 
     CORRECTED = "bias correction"
     FINE_TUNED = "fine-tuning"
@@ -46,8 +47,9 @@ class Cell:
 @dataclass(frozen=True)
 class Result:
     """weight_bits: of the layers in order; accuracies: of the whole test set, fractions;
-    evaluations: networks that the choice of bits ran; seconds of the choice and of what followed;
-    same_as: the method whose equal bits were finished before, "" where they were finished here;
+    evaluations: networks that the choice of bits ran; seconds of the choice and of what followed,
+    of one processor, which other processes do not lengthen; same_as: the method whose equal bits
+    were finished before, "" where they were finished here;
     settings: everything else that the result hangs on."""
 
     cell: Cell
@@ -65,38 +67,36 @@ class Result:
 
 def order() -> list[Cell]:
     """Every cell, the most telling first: what stands early is finished when time runs out."""
-    images = ("ResNet-8", "MobileNetV1-0.25")
-    others = ("DS-CNN", "LeNet", "accelerometer CNN")
-    first, rest = METHODS[:2], METHODS[2:]
-    tight, wide = (40, 30), (60, 50, 25, 100)
+    small = ("accelerometer CNN", "LeNet")
+    large = ("ResNet-8", "MobileNetV1-0.25", "DS-CNN")
+    tight, wide = (40, 30), (25, 50, 60, 100)
+    trained, corrected = Finish.FINE_TUNED, Finish.CORRECTED
     stages = [
-        (images, tight, METHODS, Finish.FINE_TUNED, (0,)),
-        # Uniform bits of 4, the least that are no smaller than 30 %.
-        (images, (50,), ("uniform",), Finish.FINE_TUNED, (0,)),
-        (images, SHARES, METHODS, Finish.CORRECTED, (0,)),
-        (others, SHARES, METHODS, Finish.CORRECTED, (0,)),
-        (others, tight, METHODS, Finish.FINE_TUNED, (0,)),
-        (images, tight, first, Finish.RECONSTRUCTED, (0,)),
-        (images, tight, first, Finish.FINE_TUNED, (1, 2)),
-        (images, tight, METHODS, Finish.CORRECTED, (1, 2)),
-        (images, wide, METHODS, Finish.FINE_TUNED, (0,)),
-        (images, tight, rest, Finish.FINE_TUNED, (1, 2)),
+        (large, tight, corrected, (0,)),
+        (small, SHARES, corrected, SEEDS),
+        (large, tight, trained, (0,)),
+        (small, SHARES, trained, SEEDS),
+        (large, SHARES, corrected, (0,)),
+        (large, wide, trained, (0,)),
+        (large, SHARES, corrected, SEEDS),
+        (large, tight, trained, SEEDS),
+        (large, wide, trained, SEEDS),
     ]
     every = [
-        (networks, SHARES, METHODS, finish, SEEDS)
-        for finish in Finish
-        for networks in (others, images)
+        Cell(network, share, method, finish, seed)
+        for networks, shares, finish, seeds in stages
+        for seed in seeds
+        for network in networks
+        for share in shares
+        for method in METHODS
     ]
-    return list(
-        dict.fromkeys(
-            Cell(network, share, method, finish, seed)
-            for networks, shares, methods, finish, seeds in stages + every
-            for seed in seeds
-            for network in networks
-            for share in shares
-            for method in methods
-        )
-    )
+    rounded = [
+        Cell(network, share, method, Finish.RECONSTRUCTED, 0)
+        for network in (*small, *large)
+        for share in tight
+        for method in METHODS[:2]
+    ]
+    return list(dict.fromkeys(every + rounded))
 
 
 def read(path: Path = RESULTS) -> list[Result]:
@@ -117,6 +117,11 @@ def read(path: Path = RESULTS) -> list[Result]:
 
 
 def append(result: Result, path: Path = RESULTS) -> None:
-    with path.open("a") as file:
-        file.write(json.dumps(asdict(result)) + "\n")
-        file.flush()
+    """In one piece, on a line of its own even where a kill cut off the one before."""
+    with path.open("a+b") as file:
+        file.seek(0, os.SEEK_END)
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+        cut = file.read(1) not in (b"", b"\n")
+        line = json.dumps(asdict(result)) + "\n"
+        file.write((b"\n" if cut else b"") + line.encode())

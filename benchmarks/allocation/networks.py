@@ -14,15 +14,15 @@ from benchmarks.allocation.example import FOLDER, module
 
 @dataclass(frozen=True)
 class Task:
-    """make: the module before training; epochs: of training, at most; mirrored: whether samples
-    may be mirrored left to right in training; weights: of a committed file, where there is one."""
+    """make: the module before training; weights: the committed file of the trained ones; epochs:
+    of training, at most; mirrored: whether samples may be mirrored left to right in training."""
 
     name: str
     make: Callable[[], nn.Module]
     load: Callable[[], samples.Split]
-    epochs: int
+    weights: Path
+    epochs: int = 8
     mirrored: bool = False
-    weights: Path | None = None
 
 
 def _conv(
@@ -58,6 +58,8 @@ def _head(features: int, classes: int) -> list[nn.Module]:
     return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(features, classes)]
 
 
+_OWN = Path(__file__).with_name("weights")
+
 TASKS = {
     task.name: task
     for task in (
@@ -65,19 +67,24 @@ TASKS = {
             "ResNet-8",
             module("resnet8", "resnet8").ResNet8,
             samples.fashion_mnist,
-            8,
+            FOLDER / "resnet8" / "weights.pt",
             mirrored=True,
-            weights=FOLDER / "resnet8" / "weights.pt",
         ),
         Task(
             "MobileNetV1-0.25",
             module("mobilenet", "mobilenet").MobileNetV1,
             samples.fashion_mnist,
-            8,
+            FOLDER / "mobilenet" / "weights.pt",
             mirrored=True,
         ),
-        Task("DS-CNN", _ds_cnn, samples.fashion_mnist, 8, mirrored=True),
-        Task("LeNet", _lenet, samples.mnist, 8),
-        Task("accelerometer CNN", module("activity", "network").ActivityCnn, har.load, 30),
+        Task("DS-CNN", _ds_cnn, samples.fashion_mnist, _OWN / "ds_cnn.pt", mirrored=True),
+        Task("LeNet", _lenet, samples.mnist, _OWN / "lenet.pt"),
+        Task(
+            "accelerometer CNN",
+            module("activity", "network").ActivityCnn,
+            har.load,
+            FOLDER / "activity" / "weights.pt",
+            epochs=30,
+        ),
     )
 }

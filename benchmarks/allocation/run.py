@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,12 +12,13 @@ import numpy as np
 
 from benchmarks.allocation.cells import Cell, Finish, Result
 from benchmarks.allocation.networks import TASKS
-from benchmarks.allocation.training import trained_graph
+from benchmarks.allocation.training import trained_graph, weights_digest
 from sqtvm.allocate.allocate import AllocateSettings, allocate
 from sqtvm.allocate.allocation import Allocation
-from sqtvm.allocate.budget import Budget
+from sqtvm.allocate.budget import BITS, Budget
 from sqtvm.allocate.costs import LayerCosts
-from sqtvm.allocate.evaluate import Evaluator, Quality
+from sqtvm.allocate.evaluate import Evaluator, Judged
+from sqtvm.allocate.hessian import hessian_traces
 from sqtvm.frontend.model import Model, Samples
 from sqtvm.quantize.accuracy import accuracy, float_accuracy
 from sqtvm.quantize.build import quantize
@@ -24,17 +26,14 @@ from sqtvm.quantize.calibration import calibrate
 from sqtvm.quantize.finetune import FineTuneSettings, fine_tune
 from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.reconstruct import ReconstructSettings, reconstruct
-from sqtvm.quantize.scheme import weight_bytes
+from sqtvm.quantize.scheme import weight_bytes, weight_range
 
 _CALIBRATION_SAMPLES = 512
-FINE_TUNING = FineTuneSettings(steps=100)
+FINE_TUNING = FineTuneSettings(steps=100, batch_size=64)
 RECONSTRUCTION = ReconstructSettings()
 ALLOCATION = AllocateSettings()
-_ALLOCATION_SETTINGS = {
-    "guiding_samples": ALLOCATION.guiding_samples,
-    "correction_samples": ALLOCATION.correction_samples,
-    "maximum_evaluations": ALLOCATION.maximum_evaluations,
-}
+# Methods that run no network.
+_UNGUIDED = ("uniform", "sigmaquant")
 
 
 class _MeteredEvaluator(Evaluator):
@@ -42,22 +41,42 @@ class _MeteredEvaluator(Evaluator):
 
     def __init__(self, model: Model, activations: Mapping[str, TensorQuantization], seed: int):
         super().__init__(
-            model, activations, ALLOCATION.guiding_samples, ALLOCATION.correction_samples, seed
+            model,
+            activations,
+            ALLOCATION.guiding_samples,
+            ALLOCATION.correction_samples,
+            seed,
+            ALLOCATION.final_samples,
         )
-        self._cost: dict[tuple[int, ...], float] = {}
-        self._asked: set[tuple[int, ...]] = set()
-        self._spent = 0.0
+        # Of each allocation: from which sample on something was run, and what it took.
+        self._costs: dict[tuple[int, ...], list[tuple[int, float]]] = defaultdict(list)
+        self._known: dict[tuple[int, ...], int] = {}
+        self._asked: dict[tuple[int, ...], int] = {}
+        self._traced: Mapping[str, float] = {}
+        self._tracing = self._spent = self._owed = 0.0
 
     def begin(self) -> None:
-        self._asked, self._spent = set(), 0.0
+        self._asked, self._spent, self._owed = {}, 0.0, 0.0
 
-    def quality(self, weight_bits: Mapping[str, int]) -> Quality:
-        started = time.monotonic()
-        found = super().quality(weight_bits)
-        spent = time.monotonic() - started
-        key = tuple(weight_bits.values())
-        self._cost.setdefault(key, spent)
-        self._asked.add(key)
+    @property
+    def traces(self) -> Mapping[str, float]:
+        if self._traced:
+            self._owed = self._tracing
+        else:
+            started = time.process_time()
+            self._traced = hessian_traces(self.graph, self.guide, self._seed)
+            self._tracing = time.process_time() - started
+        return self._traced
+
+    def judged(self, weight_bits: Mapping[str, int], samples: int) -> Judged:
+        started = time.process_time()
+        found = super().judged(weight_bits, samples)
+        spent = time.process_time() - started
+        key = self.key(weight_bits)
+        if samples > self._known.get(key, 0):
+            self._costs[key].append((self._known.get(key, 0), spent))
+            self._known[key] = samples
+        self._asked[key] = max(samples, self._asked.get(key, 0))
         self._spent += spent
         return found
 
@@ -68,7 +87,13 @@ class _MeteredEvaluator(Evaluator):
     @property
     def unpaid_seconds(self) -> float:
         """What this method's evaluations cost, without what it was made to wait for them."""
-        return sum(self._cost[key] for key in self._asked) - self._spent
+        needed = (
+            cost
+            for key, samples in self._asked.items()
+            for start, cost in self._costs[key]
+            if start < samples
+        )
+        return sum(needed) - self._spent + self._owed
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +118,7 @@ class Runner:
         found = self._allocated(cell)
         if found is None:
             found = _allocate(bench, cell)
-        found = replace(found, cell=cell, settings=settings(cell.finish))
+        found = replace(found, cell=cell, settings=settings(cell))
         twin = self._finished(cell, found.weight_bits)
         if twin is not None:
             result = replace(
@@ -135,21 +160,34 @@ class Runner:
         return None
 
 
-def settings(finish: Finish) -> dict[str, Any]:
+def settings(cell: Cell) -> dict[str, Any]:
     """What a result hangs on beside its cell."""
-    found = {"calibration_samples": _CALIBRATION_SAMPLES, **_ALLOCATION_SETTINGS}
-    how = {Finish.FINE_TUNED: FINE_TUNING, Finish.RECONSTRUCTED: RECONSTRUCTION}.get(finish)
-    return found if how is None else {**found, "finish": asdict(how)}
+    how = {Finish.FINE_TUNED: FINE_TUNING, Finish.RECONSTRUCTED: RECONSTRUCTION}.get(cell.finish)
+    finish = {} if how is None else {"finish": asdict(how)}
+    return {**_choice(cell), **finish}
 
 
 def holds_settings(result: Result) -> bool:
     """Whether a result is of the settings that are in force now."""
-    return dict(result.settings) == settings(result.cell.finish)
+    return dict(result.settings) == settings(result.cell)
+
+
+def _choice(cell: Cell) -> dict[str, Any]:
+    """What the choice of bits hangs on beside its cell."""
+    found: dict[str, Any] = {
+        "float_weights": weights_digest(TASKS[cell.network]),
+        "weight_ranges": [list(weight_range(bits)) for bits in BITS],
+        "calibration_samples": _CALIBRATION_SAMPLES,
+    }
+    if cell.method not in _UNGUIDED:
+        given = asdict(ALLOCATION)
+        found |= {key: value for key, value in given.items() if key not in ("method", "seed")}
+    return found
 
 
 def _chosen_alike(result: Result) -> bool:
     found = dict(result.settings)
-    return all(found.get(key) == value for key, value in settings(Finish.CORRECTED).items())
+    return all(found.get(key) == value for key, value in _choice(result.cell).items())
 
 
 def prepare(network: str, seed: int) -> Bench:
@@ -185,10 +223,10 @@ def choose(bench: Bench, share: int, method: str, seed: int) -> Allocation:
 def _allocate(bench: Bench, cell: Cell) -> Result:
     """The bits alone; the accuracy is still missing."""
     names = [node.name for node in bench.model.graph.weighted]
-    started = time.monotonic()
+    started = time.process_time()
     bench.evaluator.begin()
     allocation = choose(bench, cell.share, cell.method, cell.seed)
-    seconds = time.monotonic() - started + bench.evaluator.unpaid_seconds
+    seconds = time.process_time() - started + bench.evaluator.unpaid_seconds
     return Result(
         cell,
         tuple(allocation.weight_bits[name] for name in names),
@@ -201,7 +239,7 @@ def _allocate(bench: Bench, cell: Cell) -> Result:
         seconds,
         0.0,
         "",
-        settings(cell.finish),
+        settings(cell),
     )
 
 
@@ -210,7 +248,7 @@ def _finish(bench: Bench, found: Result) -> Result:
     assert model.training is not None
     names = [node.name for node in model.graph.weighted]
     bits = dict(zip(names, found.weight_bits, strict=True))
-    started = time.monotonic()
+    started = time.process_time()
     graph = model.graph
     if cell.finish is Finish.FINE_TUNED:
         training = replace(FINE_TUNING, seed=cell.seed)
@@ -219,5 +257,5 @@ def _finish(bench: Bench, found: Result) -> Result:
         rounding = replace(RECONSTRUCTION, seed=cell.seed)
         graph = reconstruct(graph, bench.activations, bits, model.calibration.x, rounding)
     network = quantize(graph, bench.activations, bits, model.calibration.x)
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     return replace(found, accuracy=accuracy(network, model.evaluation), finish_seconds=seconds)

@@ -1,13 +1,15 @@
-"""Trains the float networks, within a time limit, and keeps their weights in a cache.
+"""The trained float networks, and their training within a time limit.
 
-``python -m benchmarks.allocation.training [NAME ...]`` trains what the cache lacks.
+``python -m benchmarks.allocation.training NAME ...`` trains anew those whose file of weights is
+not there; results of other weights are then not in force any more.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import hashlib
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,22 +26,19 @@ _SEED = 0
 _BATCH = 128
 _PEAK_LEARNING_RATE = 0.2
 _MINUTES = 5.0
-_CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sqtvm" / "benchmarks"
 
 
 def trained_graph(task: Task, split: Split) -> Graph:
-    """The trained network with its batch norms folded; trains first where nothing is cached."""
-    path = weights_file(task)
-    if not path.exists():
-        train(task, split, _MINUTES)
+    """The trained network with its batch norms folded."""
     module = task.make()
-    module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    module.load_state_dict(torch.load(task.weights, map_location="cpu", weights_only=True))
     return import_torch(module.eval(), torch.zeros(1, *split.train.x.shape[1:]))
 
 
-def weights_file(task: Task) -> Path:
-    """Of the cache, unless the task has one of its own."""
-    return task.weights or _CACHE / f"{task.name.replace(' ', '-')}.pt"
+@cache
+def weights_digest(task: Task) -> str:
+    """Tells one training of the network from another."""
+    return hashlib.sha256(task.weights.read_bytes()).hexdigest()[:12]
 
 
 def train(task: Task, split: Split, minutes: float) -> None:
@@ -72,7 +71,7 @@ def train(task: Task, split: Split, minutes: float) -> None:
             loss.backward()
             nn.utils.clip_grad_norm_(module.parameters(), 5.0)
             optimizer.step()
-    _keep(module, weights_file(task))
+    _keep(module, task.weights)
 
 
 def _varied(x: Tensor, random: np.random.Generator, mirrored: bool) -> Tensor:
@@ -100,9 +99,9 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in arguments.names:
         task = TASKS[name]
-        if not weights_file(task).exists():
+        if not task.weights.exists():
             train(task, task.load(), arguments.minutes)
-        print(f"{name}: {weights_file(task)}", flush=True)
+        print(f"{name}: {task.weights}", flush=True)
 
 
 if __name__ == "__main__":

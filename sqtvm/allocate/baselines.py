@@ -59,7 +59,7 @@ def hawq_v2(problem: Problem) -> Found:
     walk = Walk.start(problem)
     if not walk.holds:
         evaluator = problem.evaluator
-        damage = hessian_damage(evaluator.graph, evaluator.guide, problem.seed)
+        damage = hessian_damage(evaluator.graph, evaluator.traces)
         _solve(walk, damage, "least sum of trace-weighted errors")
     return walk.bits, tuple(walk.decisions)
 
@@ -70,13 +70,15 @@ def random_search(problem: Problem) -> Found:
     walk = Walk.start(problem)
     if not walk.holds:
         random = np.random.default_rng(problem.seed)
+        evaluator = problem.evaluator
         trials = 2 * len(problem.names) + 1 + problem.maximum_trials
-        best, least = walk.bits, float("inf")
+        best = _drawn(problem, random)
         for done in range(trials):
-            trial = _drawn(problem, random)
-            quality = problem.evaluator.quality(trial)
-            if quality.divergence < least:
-                best, least = trial, quality.divergence
+            trial = _drawn(problem, random) if done else best
+            if not evaluator.clearly_worse(trial, best) and (
+                evaluator.quality(trial).divergence < evaluator.quality(best).divergence
+            ):
+                best = trial
             problem.on_progress(Progress("allocate", "random allocations", done + 1, trials))
         walk.move(best, dict.fromkeys(problem.names, "best of random allocations"))
     return walk.bits, tuple(walk.decisions)

@@ -24,9 +24,8 @@ _SAMPLES = 128
 _PROBES = 16
 
 
-def hessian_damage(graph: Graph, samples: Samples, seed: int) -> Damage:
-    """The damage of a step by HAWQ-V2's measure; samples: as ``hessian_traces``."""
-    traces = hessian_traces(graph, samples, seed)
+def hessian_damage(graph: Graph, traces: Mapping[str, float]) -> Damage:
+    """The damage of a step by HAWQ-V2's measure; traces: as ``hessian_traces`` gives them."""
     table = {
         node.name: {
             bits: traces[node.name] / _size(node) * _squared_distance(node, bits) for bits in BITS

@@ -5,23 +5,26 @@ docs/sigmaquant.md tells the algorithm step by step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from sqtvm.allocate import baselines
 from sqtvm.allocate.allocation import Decision
-from sqtvm.allocate.evaluate import BY_CHANCE, Quality
-from sqtvm.allocate.least_damage import Damage, least_damage
-from sqtvm.allocate.moves import (
-    MORE,
-    Problem,
-    Walk,
-    exchanged,
-    lower_until_it_holds,
-    raise_while_it_holds,
-    step_up,
-)
+from sqtvm.allocate.evaluate import BY_CHANCE
+from sqtvm.allocate.least_damage import Damage
+from sqtvm.allocate.moves import MORE, Problem, Walk, exchanged, step_up
 from sqtvm.allocate.sensitivity import measured_damage
 from sqtvm.allocate.sigmaquant import walk_by_weights, weight_divergence
 from sqtvm.progress import Progress
+
+# What other guides would choose is tried too.
+_GUIDES = (
+    (baselines.integer_programming, "least sum of measured sensitivities"),
+    (baselines.greedy, "least measured sensitivity for what it saves"),
+    (baselines.hawq_v2, "least sum of trace-weighted errors"),
+    (baselines.uniform, "the most bits alike everywhere"),
+)
+
+_Plan = tuple[Mapping[str, int], str]
 
 
 def search(problem: Problem) -> tuple[Mapping[str, int], tuple[Decision, ...]]:
@@ -36,30 +39,40 @@ def _measure(walk: Walk) -> None:
     """Phase 2 with the network's own verdict: what each layer's bits do to the outputs is
     measured, and changes are kept where the outputs come closer to the float network's."""
     problem = walk.problem
-    best = problem.evaluator.quality(walk.bits)
-    damage = measured_damage(problem)
-    for planned, reason in _plans(problem, damage):
+    plans = [(dict(walk.bits), "least KL of the weights"), *_plans(problem)]
+    for planned, reason in plans:
         if planned != walk.bits:
-            best = _try(walk, planned, dict.fromkeys(problem.names, reason), best)
-    best = _exchange(walk, damage, best)
-    _fill(walk, best)
+            _try(walk, planned, dict.fromkeys(problem.names, reason))
+    _exchange(walk, measured_damage(problem))
+    _decide(walk, plans)
+    _fill(walk)
 
 
-def _plans(problem: Problem, damage: Damage) -> list[tuple[Mapping[str, int], str]]:
-    """What other guides would choose: each is tried once."""
-    plans: list[tuple[Mapping[str, int], str]] = []
-    planned = least_damage(problem.names, problem.budget, problem.costs, damage)
-    if planned is not None:
-        plans.append((planned, "least sum of measured sensitivities"))
-    greedy = Walk.start(problem)
-    lower_until_it_holds(greedy, damage, "")
-    if greedy.holds:
-        raise_while_it_holds(greedy, damage, "")
-        plans.append((greedy.bits, "least measured sensitivity for what it saves"))
-    return plans
+def _plans(problem: Problem) -> list[_Plan]:
+    found = [(search(problem)[0], reason) for search, reason in _GUIDES]
+    return [(bits, reason) for bits, reason in found if problem.holds(bits)]
 
 
-def _exchange(walk: Walk, damage: Damage, best: Quality) -> Quality:
+def _decide(walk: Walk, plans: Sequence[_Plan]) -> None:
+    """The last choice among what a thousand samples cannot tell apart, by more samples."""
+    evaluator = walk.problem.evaluator
+    rivals = {
+        tuple(bits.values()): (bits, reason)
+        for bits, reason in plans
+        if not evaluator.clearly_worse(bits, walk.bits)
+        and not evaluator.clearly_worse(bits, walk.bits, evaluator.samples)
+    }
+    rivals.pop(tuple(walk.bits.values()), None)
+    for bits, reason in rivals.values():
+        quality = evaluator.final_quality(bits)
+        reasons = dict.fromkeys(bits, f"{reason}, by {len(evaluator.guide):,} samples")
+        if quality.divergence < evaluator.final_quality(walk.bits).divergence:
+            walk.move(bits, reasons, quality)
+        else:
+            walk.reject(bits, reasons, quality)
+
+
+def _exchange(walk: Walk, damage: Damage) -> None:
     """Bits go from one layer to another while that brings the outputs closer."""
     problem = walk.problem
     trials = 0
@@ -72,26 +85,25 @@ def _exchange(walk: Walk, damage: Damage, best: Quality) -> Quality:
             if trial is None or tuple(trial.values()) in tried:
                 continue
             if trials == problem.maximum_trials:
-                return best
+                return
             tried.add(tuple(trial.values()))
             trials += 1
             reasons = dict.fromkeys(problem.names, f"makes room for {raised}")
             reasons[raised] = "gets bits from others"
-            after = _try(walk, trial, reasons, best)
-            accuracy = f"accuracy {100 * after.accuracy:.2f} %"
-            message = f"{trials} exchanges tried, {accuracy}"
+            improved = _try(walk, trial, reasons)
+            accuracy = 100 * problem.evaluator.quality(walk.bits).accuracy
+            message = f"{trials} exchanges tried, accuracy {accuracy:.2f} %"
             problem.on_progress(Progress("allocate", message, trials, problem.maximum_trials))
-            if after is not best:
-                best, improved = after, True
+            if improved:
                 break
-    return best
 
 
-def _fill(walk: Walk, best: Quality) -> None:
+def _fill(walk: Walk) -> None:
     """Steps up into room that is left, even where the samples see no gain in them: what the
     budget allows is used, unless the outputs move away by more than chance would have it."""
     problem = walk.problem
     damage = weight_divergence(problem)
+    most = problem.evaluator.quality(walk.bits).divergence * BY_CHANCE
     refused: set[str] = set()
 
     def wanted(name: str, before: int, after: int) -> float:
@@ -100,23 +112,25 @@ def _fill(walk: Walk, best: Quality) -> None:
     while (name := step_up(problem, walk.bits, wanted)) is not None:
         trial = {**walk.bits, name: MORE[walk.bits[name]]}
         quality = problem.evaluator.quality(trial)
-        if quality.divergence <= best.divergence * BY_CHANCE:
+        if quality.divergence <= most:
             walk.move(trial, {name: "room in the budget"}, quality)
         else:
             walk.reject(trial, {name: "room in the budget"}, quality)
             refused.add(name)
 
 
-def _try(
-    walk: Walk, trial: Mapping[str, int], reasons: Mapping[str, str], best: Quality
-) -> Quality:
-    """The better of the two qualities; the walk goes where it is."""
-    quality = walk.problem.evaluator.quality(trial)
-    if quality.divergence < best.divergence:
+def _try(walk: Walk, trial: Mapping[str, int], reasons: Mapping[str, str]) -> bool:
+    """Goes to the trial where it is the better of the two."""
+    evaluator = walk.problem.evaluator
+    if evaluator.clearly_worse(trial, walk.bits):
+        walk.reject(trial, reasons, evaluator.glance(trial))
+        return False
+    quality = evaluator.quality(trial)
+    if quality.divergence < evaluator.quality(walk.bits).divergence:
         walk.move(trial, reasons, quality)
-        return quality
+        return True
     walk.reject(trial, reasons, quality)
-    return best
+    return False
 
 
 def _by_damage(walk: Walk, damage: Damage) -> list[str]:

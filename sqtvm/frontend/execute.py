@@ -69,8 +69,10 @@ def _apply(node: Node, inputs: list[Tensor], override: tuple[Tensor, Tensor] | N
         weight, bias = override or (torch.from_numpy(op.weight), torch.from_numpy(op.bias))
         if isinstance(op, Linear):
             return functional.linear(x, weight, bias)
-        x = _pad(x, op.padding, 0.0)
-        return functional.conv2d(x, weight, bias, stride=op.stride, groups=op.groups)
+        around = op.padding[:2]
+        if op.padding[2:] != around:
+            x, around = _pad(x, op.padding, 0.0), (0, 0)
+        return functional.conv2d(x, weight, bias, op.stride, around, groups=op.groups)
     if isinstance(op, Add):
         return x + inputs[1]
     if isinstance(op, MaxPool2d):

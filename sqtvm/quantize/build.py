@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -57,38 +59,56 @@ from sqtvm.quantize.weights import quantize_weights
 _LARGEST_BIAS = 1 << 22
 
 
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """What biases are corrected by, whatever the bits. float_means: of what each weighted node
+    reads in the float graph, as ``bias_correction.mean_inputs`` gives them; samples: int8
+    [count, *input shape], channels last."""
+
+    float_means: Mapping[str, Tensor]
+    samples: Int8Array
+
+
+def correction(
+    graph: Graph, activations: Mapping[str, TensorQuantization], x: FloatArray
+) -> Correction:
+    """x: float32 [count, *input shape], samples on which each layer's mean a channel shall stay
+    that of the float graph."""
+    samples = activations[graph.input.name].quantize(x)
+    if samples.ndim == 4:
+        samples = np.ascontiguousarray(samples.transpose(0, 2, 3, 1))
+    return Correction(bias_correction.mean_inputs(graph, x), samples)
+
+
 def quantize(
     graph: Graph,
     activations: Mapping[str, TensorQuantization],
     weight_bits: Mapping[str, int],
-    calibration_x: FloatArray | None = None,
+    correct_by: FloatArray | Correction | None = None,
 ) -> IntegerNetwork:
     """The integer network of a graph.
 
     activations: as ``calibrate`` gives them; weight_bits: 8, 4 or 2 for every node with
-    weights; calibration_x: float32 [count, *input shape], samples on which biases are corrected
-    so that each layer's mean a channel stays that of the float graph. An activation's scale is
+    weights; correct_by: samples as ``correction`` takes them, or what it made of them for the
+    same graph and activations; without, biases are rounded as they are. An activation's scale is
     enlarged where int32 could not hold its layer's sums otherwise. Raises ModelError where
     bits are missing or unknown, or a layer has too many weights for int32.
     """
     _check_bits(graph, weight_bits)
-    means = None
-    samples = None
-    if calibration_x is not None:
-        means = bias_correction.mean_inputs(graph, calibration_x)
-        samples = activations[graph.input.name].quantize(calibration_x)
-        if samples.ndim == 4:
-            samples = np.ascontiguousarray(samples.transpose(0, 2, 3, 1))
+    if correct_by is not None and not isinstance(correct_by, Correction):
+        correct_by = correction(graph, activations, correct_by)
 
     quantizations = {graph.input.name: activations[graph.input.name]}
-    values = {} if samples is None else {graph.input.name: torch.from_numpy(samples)}
+    values: dict[str, Tensor] = {}
+    if correct_by is not None:
+        values[graph.input.name] = torch.from_numpy(correct_by.samples)
     layers: list[IntegerLayer] = []
     for node in graph.nodes[1:]:
         inputs = [quantizations[name] for name in node.inputs]
         output = inputs[0] if keeps_scale(node) else activations[node.name]
         if isinstance(node.op, Conv2d | Linear):
             bits = weight_bits[node.name]
-            float_mean = None if means is None else means[node.inputs[0]]
+            float_mean = None if correct_by is None else correct_by.float_means[node.inputs[0]]
             integer_x = values.get(node.inputs[0])
             op, output = _weighted(node, bits, inputs[0], output, float_mean, integer_x)
         else:
@@ -157,7 +177,8 @@ def _with_room_for_bias(
     op: Conv2d | Linear, bits: int, source_scale: float
 ) -> tuple[Int8Array, NDArray[np.float64]]:
     """Integer weights and scales such that no bias exceeds ``_LARGEST_BIAS`` units."""
-    weight, scale = quantize_weights(op.weight, bits)
+    integers, scale = _rounded(op, bits)
+    weight = integers.copy()
     least = np.abs(op.bias.astype(np.float64)) / (source_scale * _LARGEST_BIAS)
     dead = ~weight.reshape(len(weight), -1).any(axis=1)
     scale = np.where(dead & (least > 0), least, scale)
@@ -170,6 +191,12 @@ def _with_room_for_bias(
         integers = np.clip(np.rint(rows / scale[coarse].reshape(shape)), low, high)
         weight[coarse] = integers.astype(np.int8)
     return weight, scale
+
+
+@lru_cache(maxsize=256)
+def _rounded(op: Conv2d | Linear, bits: int) -> tuple[Int8Array, NDArray[np.float64]]:
+    """Searches of bits come back to the same layers again and again."""
+    return quantize_weights(op.weight, bits)
 
 
 def _unweighted(

@@ -14,7 +14,7 @@ from sqtvm.allocate.least_damage import reachable
 from sqtvm.allocate.moves import Problem
 from sqtvm.allocate.sigma_clusters import cluster_by_sigma
 from sqtvm.allocate.statistics import WeightStatistics
-from sqtvm.frontend.graph import Conv2d, Graph, Input, Node
+from sqtvm.frontend.graph import Conv2d, Graph, Input, Linear, Node
 
 
 def chain(channels: tuple[int, ...], seed: int = 0) -> Graph:
@@ -63,6 +63,23 @@ class TableEvaluator:
 
     importance: Mapping[str, float]
     seen: set[tuple[int, ...]] = field(default_factory=set)
+    samples: int = 1000
+    guide: range = range(4000)
+
+    @property
+    def graph(self) -> Graph:
+        """Products of four by four weights, with the layers' names."""
+        random = np.random.default_rng(0)
+        nodes = [Node("x", Input(), (), (4,))]
+        for name in self.importance:
+            weight = random.normal(size=(4, 4)).astype(np.float32)
+            op = Linear(weight, np.zeros(4, np.float32))
+            nodes.append(Node(name, op, (nodes[-1].name,), (4,)))
+        return Graph(tuple(nodes))
+
+    @property
+    def traces(self) -> Mapping[str, float]:
+        return self.importance
 
     @property
     def evaluations(self) -> int:
@@ -72,6 +89,13 @@ class TableEvaluator:
         self.seen.add(tuple(weight_bits.values()))
         loss = sum(self.importance[name] * 2.0**-bits for name, bits in weight_bits.items())
         return Quality(1 / (1 + loss), loss)
+
+    glance = final_quality = quality
+
+    def clearly_worse(
+        self, weight_bits: Mapping[str, int], known: Mapping[str, int], samples: int = 250
+    ) -> bool:
+        return self.quality(weight_bits).divergence > 1.2 * self.quality(known).divergence
 
 
 def problem(sizes: Mapping[str, int], costs: CostModel, budget: Budget, seed: int = 0) -> Problem:

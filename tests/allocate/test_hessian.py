@@ -48,7 +48,7 @@ def test_the_trace_is_that_of_the_whole_hessian() -> None:
 
 
 def test_fewer_bits_do_more_damage() -> None:
-    damage = hessian_damage(one_layer(), samples(), 0)
+    damage = hessian_damage(one_layer(), {"layer": 0.5})
     assert 0 < damage("layer", 8, 4) < damage("layer", 8, 2)
     assert damage("layer", 2, 8) == -damage("layer", 8, 2)
 
