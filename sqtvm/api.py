@@ -22,8 +22,9 @@ from sqtvm.compile.network import compile_network
 from sqtvm.errors import SqtvmError
 from sqtvm.firmware.archive import read_archive
 from sqtvm.firmware.boards import Board, load_board
-from sqtvm.firmware.build import Firmware, Variant
+from sqtvm.firmware.build import Firmware, OnOutput, Variant
 from sqtvm.firmware.build import build as build_image
+from sqtvm.firmware.build_steps import with_steps
 from sqtvm.firmware.flash_project import flash_project
 from sqtvm.firmware.harness import Harness, mlperf_tiny
 from sqtvm.firmware.memory_use import MemoryUse, memory_use
@@ -36,9 +37,10 @@ from sqtvm.measure.measure import measure as measure_stage
 from sqtvm.measure.measurement import Measurement
 from sqtvm.measure.meter import parse_meter
 from sqtvm.measure.target import parse_target
+from sqtvm.measure.target_open import require_port
 from sqtvm.narrow import fit_activations
 from sqtvm.pipeline import DeployResult
-from sqtvm.progress import OnProgress, Progress, silent
+from sqtvm.progress import OnProgress, Progress, counted, silent
 from sqtvm.project_files import archive_of, board_of, inputs_of
 from sqtvm.quantize.activation_bits import calibrate_at
 from sqtvm.quantize.build import quantize
@@ -183,8 +185,8 @@ def allocate(
             f"nothing tells the energy of an inference on {described.name}",
             "add the datasheet's figures to a board file of your own, as [power]",
         )
-    on_progress(Progress("quantize", "calibrating activations"))
-    activations = calibrate(model.graph, model.calibration.x)
+    tell = counted(on_progress, "quantize", "calibrating activations")
+    activations = calibrate(model.graph, model.calibration.x, on_step=tell)
     settings = allocate_stage.AllocateSettings(method=method, seed=seed)
     evaluator = allocate_stage.new_evaluator(model, activations, settings)
     costs = analytic_costs(model.graph, described.clock_hz)
@@ -258,11 +260,11 @@ def build(
     if mlperf is not None:
         benchmark, mode = mlperf
         harness = mlperf_tiny(benchmark, mode, read_archive(path).input.shape)
+        harness.require_pin(described)
     project = generate(path, described, Path(out), platform)
     built = []
     for variant in variants:
-        on_progress(Progress("build", f"image for the {variant}"))
-        firmware = build_image(project, variant, _LOG.debug, harness)
+        firmware = build_image(project, variant, _steps(on_progress, variant), harness)
         built.append(BuiltImage(firmware, memory_use(firmware.elf)))
     return project, tuple(built)
 
@@ -291,12 +293,12 @@ def run(
     described: Board = load_board(str(board or board_of(folder)))
     opened = open_project(folder, described)
     network = archive_of(opened, None if archive is None else Path(archive))
+    require_port(target, described)
     on_progress(Progress("load", f"reading {source_name(data)}"))
     chosen = load_data(data, samples)
     inputs = inputs_of(network, chosen)
     variant: Variant = "emulator" if target.kind == "emulator" else "board"
-    on_progress(Progress("build", f"image for the {variant}"))
-    firmware = build_image(opened, variant, _LOG.debug)
+    firmware = build_image(opened, variant, _steps(on_progress, variant))
     if target.kind == "serial":
         on_progress(Progress("flash", described.name))
         flash_project(opened)
@@ -306,10 +308,17 @@ def run(
         target,
         inputs,
         network.layers,
-        lambda done, total: on_progress(Progress("measure", f"on {target}", done, total)),
+        counted(on_progress, "measure", f"on {target}"),
         None if meter is None else parse_meter(meter),
     )
     if chosen.y is None:
         return RunResult(measurement, None)
     classes = measurement.outputs.reshape(len(measurement.outputs), -1).argmax(axis=1)
     return RunResult(measurement, float((classes == chosen.y).mean()))
+
+
+def _steps(on_progress: OnProgress, variant: Variant) -> OnOutput:
+    """Where a build's lines go: to the log, and as steps to ``on_progress``."""
+    tell = counted(on_progress, "build", f"image for the {variant}")
+    tell(0, 0)
+    return with_steps(_LOG.debug, tell)

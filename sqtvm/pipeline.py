@@ -26,10 +26,11 @@ from sqtvm.measure.energy import modelled_energy
 from sqtvm.measure.jobs import parse_executor
 from sqtvm.measure.meter import MeterName, parse_meter
 from sqtvm.measure.target import Target, parse_target
+from sqtvm.measure.target_open import require_port
 from sqtvm.measure.verify import Verification, verify
 from sqtvm.narrow import fit_workshop
 from sqtvm.output_folder import ROUNDS_PREFIX, output_folder
-from sqtvm.progress import OnProgress, Progress, silent
+from sqtvm.progress import OnProgress, Progress, counted, silent
 from sqtvm.quantize.accuracy import accuracy, float_accuracy, prepare_input
 from sqtvm.quantize.calibration import calibrate
 from sqtvm.quantize.network import IntegerNetwork
@@ -67,6 +68,7 @@ def deploy(
     target = parse_target(settings.measure)
     meter = None if settings.meter is None else parse_meter(settings.meter)
     _require_known_energy(settings, board, meter)
+    require_port(target, board)
     on_progress(Progress("load", settings.model))
     model = load(settings) if read is None else read()
     with output_folder(settings.out):
@@ -82,8 +84,9 @@ def _deploy(
     model: Model,
     on_progress: OnProgress,
 ) -> Report:
-    on_progress(Progress("quantize", "calibrating activations"))
-    activations = calibrate(model.graph, model.calibration.x)
+    calibrating = counted(on_progress, "quantize", "calibrating activations")
+    calibrating(0, 0)
+    activations = calibrate(model.graph, model.calibration.x, on_step=calibrating)
     workshop = Workshop(model, activations, board, target, on_progress, meter=meter)
     allocation_settings = AllocateSettings(method=settings.method, seed=settings.seed)
     evaluator = new_evaluator(model, activations, allocation_settings)

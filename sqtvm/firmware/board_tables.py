@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -149,21 +150,6 @@ class Clock(Table):
         return self
 
 
-class OutputPin(Table):
-    """A pin of an STM32: ``PA9`` is port A, pin 9."""
-
-    pin: Annotated[str, Field(pattern=r"^P[A-K](\d|1[0-5])$")]
-
-    @property
-    def port(self) -> int:
-        """0 for port A."""
-        return ord(self.pin[1]) - ord("A")
-
-    @property
-    def number(self) -> int:
-        return int(self.pin[2:])
-
-
 _PIN_PATTERNS = {
     "stm32": re.compile(r"P(?P<port>[A-K])(?P<number>\d|1[0-5])"),
     "nrf": re.compile(r"P(?P<port>[01])\.(?P<number>\d\d)"),
@@ -171,12 +157,13 @@ _PIN_PATTERNS = {
 }
 
 
-class Pin(Table):
-    """A pin that a UART uses, as the vendor writes it: ``PA9``, ``P0.06``, ``GP0``;
-    alternate_function: the number by which the pin is given to the UART, where it needs one."""
+PinFamily: TypeAlias = Literal["stm32", "nrf", "rp2"]
+
+
+class OutputPin(Table):
+    """A pin as the vendor writes it: ``PA9`` (port A, pin 9), ``P0.06``, ``GP0``."""
 
     pin: Annotated[str, Field(pattern=r"^(P[A-K](\d|1[0-5])|P[01]\.\d\d|GP\d\d?)$")]
-    alternate_function: Annotated[int, Field(ge=0, le=15)] | None = None
 
     @property
     def port(self) -> int:
@@ -188,13 +175,19 @@ class Pin(Table):
     def number(self) -> int:
         return int(self._match()["number"])
 
-    def belongs_to(self, family: str) -> bool:
-        """family: ``stm32``, ``nrf`` or ``rp2``."""
+    def belongs_to(self, family: PinFamily) -> bool:
         return _PIN_PATTERNS[family].fullmatch(self.pin) is not None
 
     def _match(self) -> re.Match[str]:
         found = (pattern.fullmatch(self.pin) for pattern in _PIN_PATTERNS.values())
         return next(match for match in found if match is not None)
+
+
+class Pin(OutputPin):
+    """A pin that a UART uses; alternate_function: the number by which the pin is given to the
+    UART, where it needs one."""
+
+    alternate_function: Annotated[int, Field(ge=0, le=15)] | None = None
 
 
 class Uart(Table):
@@ -212,6 +205,12 @@ class Uart(Table):
     tx: Pin | None = None
     rx: Pin | None = None
 
+    @property
+    def pin_family(self) -> PinFamily | None:
+        """Whose pins the chip has that this UART is of; None where there are none to choose."""
+        families: Mapping[str, PinFamily] = {"stm32": "stm32", "nrf": "nrf", "rp2": "rp2"}
+        return families.get(self.kind.partition("-")[0])
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_wiring()
@@ -223,12 +222,13 @@ class Uart(Table):
         return self
 
     def _check_wiring(self) -> None:
-        family = self.kind.partition("-")[0]
+        family = self.pin_family
         needed = {
+            None: (),
             "stm32": ("bus", "enable_bit", "tx", "rx"),
             "nrf": ("tx", "rx"),
             "rp2": ("enable_bit", "tx", "rx"),
-        }.get(family, ())
+        }[family]
         given = [
             name for name in ("bus", "enable_bit", "tx", "rx") if getattr(self, name) is not None
         ]
@@ -238,7 +238,7 @@ class Uart(Table):
             if name not in needed:
                 raise ValueError(f"{self.kind} has no {name}")
         for pin in (self.tx, self.rx):
-            if pin is not None and not pin.belongs_to(family):
+            if pin is not None and family is not None and not pin.belongs_to(family):
                 raise ValueError(f"{self.kind} has no pin {pin.pin}")
             if pin is not None and (pin.alternate_function is None) != (family == "nrf"):
                 raise ValueError(

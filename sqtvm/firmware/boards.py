@@ -106,6 +106,7 @@ class Board(Table):
         self._check_memory()
         self._check_placement()
         self._check_clock()
+        self._check_timestamp()
         for kind, span in (("flash", self.emulator.flash), ("ram", self.emulator.ram)):
             size = self.flash_bytes if kind == "flash" else self.ram_bytes
             if span is not None and size > span.size:
@@ -133,6 +134,16 @@ class Board(Table):
             for name in names:
                 if kinds.get(name) != kind:
                     raise ValueError(f"placement names {name!r}, which is no memory of kind {kind}")
+
+    def _check_timestamp(self) -> None:
+        family = self.uart.pin_family
+        if self.timestamp is None:
+            return
+        if family is None:
+            raise ValueError(f"timestamp: the firmware drives no pins beside a {self.uart.kind}")
+        if not self.timestamp.belongs_to(family):
+            pin = self.timestamp.pin
+            raise ValueError(f"timestamp: a board with a {self.uart.kind} has no pin {pin}")
 
     def _check_clock(self) -> None:
         clock = self.clock

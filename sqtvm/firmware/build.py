@@ -51,6 +51,12 @@ def build(
     Raises ToolError where a program is missing, where the firmware does not fit (with the memory
     and the bytes that it lacks), and with the compiler's own first error.
     """
+    harness.require_pin(project.board)
+    if harness.mode == "energy" and (variant == "emulator" or project.platform == "zephyr"):
+        raise ToolError(
+            "energy mode is for the baremetal platform's image for the board only",
+            "build it with --image board",
+        )
     folder = project.path / "build" / f"{variant}{harness.suffix}"
     commands = _commands(project, variant, folder, harness)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,5 @@
-"""Writes firmware to a board with the first of its flash tools that is installed."""
+"""Writes firmware to a board with the first of its flash tools that is there: a program that is
+installed, or a boot loader's drive that is mounted."""
 
 from __future__ import annotations
 
@@ -24,21 +25,32 @@ def flash(elf: Path, board: Board, timeout: float = SECONDS) -> str:
     """
     if not board.flash_tools:
         raise BoardError(f"{board.name} has no flash tool", "copy the image as its manual says")
+    absent = []
     for tool in board.flash_tools:
         if tool.kind == "uf2":
             assert tool.volume is not None
             assert tool.family is not None
-            uf2.copy_to_drive(uf2.convert(elf, tool.family), tool.volume)
-            return tool.kind
+            drive = uf2.find_drive(tool.volume)
+            if drive is not None:
+                uf2.copy_to_drive(uf2.convert(elf, tool.family), drive)
+                return tool.kind
+            absent.append(tool)
+            continue
         program = PROGRAMS[tool.kind]
         path = shutil.which(tool.kind)
         if path is not None:
             run([path, *program.arguments(tool, elf)], program, timeout)
             return tool.kind
-    names = [tool.kind for tool in board.flash_tools]
+    programs = [tool.kind for tool in board.flash_tools if tool.kind != "uf2"]
+    if absent:
+        others = f", and none of {', '.join(programs)} is installed" if programs else ""
+        raise ToolError(
+            f"no drive {absent[0].volume} of a boot loader is mounted{others}",
+            "hold BOOTSEL while plugging the board in, and mount its drive",
+        )
     raise ToolError(
-        f"none of the tools that flash {board.name} is installed: {', '.join(names)}",
-        f"install one: {PROGRAMS[names[0]].install}",
+        f"none of the tools that flash {board.name} is installed: {', '.join(programs)}",
+        f"install one: {PROGRAMS[programs[0]].install}",
     )
 
 

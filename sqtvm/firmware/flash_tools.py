@@ -10,6 +10,7 @@ from pathlib import PurePath
 from sqtvm.firmware.boards import FlashTool
 
 _STARTS_WITH_TIME = re.compile(r"^(\d{4}-\d\d-\d\dT[\d:]+ \w+ [\w.]+: |\d{7} [A-Z] )")
+_SAYS_ERROR = re.compile(r"^(Error|ERROR):\s*")
 _SOURCE_AT_END = re.compile(r" \[[\w.]+\]$")
 
 
@@ -77,4 +78,4 @@ def complaint(program: Program, output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     marked = (line for line in lines if program.wrong.search(line))
     line = next(marked, lines[-1] if lines else "no message")
-    return _SOURCE_AT_END.sub("", _STARTS_WITH_TIME.sub("", line))
+    return _SAYS_ERROR.sub("", _SOURCE_AT_END.sub("", _STARTS_WITH_TIME.sub("", line)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sqtvm.errors import SqtvmError
+from sqtvm.firmware.boards import Board
 
 MLPERF_MODELS = ("ic01", "vww01", "kws01", "ad01")
 
@@ -27,6 +28,14 @@ class Harness:
     def suffix(self) -> str:
         """What a build's folder ends with."""
         return "" if self.kind == "sqtvm" else f"-{self.kind}-{self.mode}"
+
+    def require_pin(self, board: Board) -> None:
+        """SqtvmError where energy monitors would have no pin to watch."""
+        if self.mode == "energy" and board.timestamp is None:
+            raise SqtvmError(
+                f"energy mode marks time by a pin, and {board.name}'s board file names none",
+                'add timestamp = { pin = "..." } to a board file of your own',
+            )
 
     def definitions(self) -> tuple[str, ...]:
         """For CMake's command line."""

@@ -31,7 +31,7 @@ from sqtvm.firmware.stm32 import FAMILIES
 _DRIVER = re.compile(r"(boot|clock|cycles|uart)_\w+\.[cS]")
 _ARCHITECTURE = re.compile(r"(?:\w+_)?(cortex_m|riscv)\.[chS]")
 # Helpers of the drivers of one vendor's chips.
-_FAMILY_HEADER = re.compile(r"(stm32|rp2)_\w+\.h")
+_FAMILY_HEADER = re.compile(r"(stm32|nrf|rp2)_\w+\.h")
 # For TVM's own tools, which look for it in the template and not in a project.
 _SKIPPED = "microtvm_api_server.py"
 _SHARED = "shared.txt"
@@ -125,8 +125,7 @@ def _values(board: Board, network: NetworkArchive) -> dict[str, Any]:
         "architecture": board.architecture,
         "core_flags": board.compiler.flags,
         "toolchain": board.compiler.prefix.rstrip("-"),
-        # The only chips whose pins the firmware drives by itself.
-        "trigger": board.timestamp is not None and board.clock.kind in FAMILIES,
+        "trigger": board.timestamp is not None,
         "drivers": {
             "board": _drivers(board.clock.kind, board.cycle_counter, board.uart.kind, board.boot),
             "emulator": _drivers(
@@ -152,6 +151,7 @@ def _variants(board: Board) -> Mapping[str, Mapping[str, Any]]:
             "clock_hz": board.clock_hz,
             "uart": board.uart,
             "timestamp": board.timestamp,
+            "pin_family": board.uart.pin_family,
             "stm32": FAMILIES.get(board.clock.kind),
             "boot": board.boot,
             # SysTick's interrupt keeps the count of cycles from wrapping unseen.
@@ -164,6 +164,7 @@ def _variants(board: Board) -> Mapping[str, Mapping[str, Any]]:
             "clock_hz": board.emulator.clock_hz,
             "uart": _emulated_uart(board),
             "timestamp": None,
+            "pin_family": None,
             "stm32": None,
             "boot": "vectors",
             # An interrupt would add to the instructions that are counted.

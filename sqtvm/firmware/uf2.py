@@ -15,6 +15,7 @@ from elftools.elf.elffile import ELFFile
 from sqtvm.errors import ToolError
 
 PAYLOAD_BYTES = 256
+_SECTOR_BYTES = 4096
 _BLOCK = struct.Struct("<8I476sI")
 _MAGIC_START = (0x0A324655, 0x9E5D5157)
 _MAGIC_END = 0x0AB16F30
@@ -25,7 +26,7 @@ _MOUNTS = ("/media", "/run/media", "/mnt", "/Volumes")
 
 
 def convert(elf: Path, family: int) -> bytes:
-    """The UF2 file of everything that an ELF loads, gaps within a page filled with zeros.
+    """The UF2 file of everything that an ELF loads, gaps within a sector filled with zeros.
 
     family: the identifier that the boot loader accepts. Raises ToolError for a file that is no
     ELF, or one that loads nothing.
@@ -33,6 +34,7 @@ def convert(elf: Path, family: int) -> bytes:
     pages = _pages(elf)
     if not pages:
         raise ToolError(f"{elf}: loads nothing", "make it: sqtvm build")
+    _fill_sectors(pages)
     blocks = []
     for number, (address, page) in enumerate(sorted(pages.items())):
         blocks.append(
@@ -51,17 +53,21 @@ def convert(elf: Path, family: int) -> bytes:
     return b"".join(blocks)
 
 
-def copy_to_drive(content: bytes, volume: str) -> Path:
-    """Write the file to the boot loader's drive of that label; returns its path there.
+def find_drive(volume: str) -> Path | None:
+    """Where the boot loader's drive of that label is mounted; None where it is not."""
+    for mount in map(Path, _MOUNTS):
+        for pattern in (volume, f"*/{volume}"):
+            for drive in sorted(mount.glob(pattern)):
+                if (drive / _INFO).is_file():
+                    return drive
+    return None
 
-    Raises ToolError where no such drive is mounted, and where it goes away before all is written.
+
+def copy_to_drive(content: bytes, drive: Path) -> Path:
+    """Write the file to a boot loader's drive; returns its path there.
+
+    Raises ToolError where the drive goes away before all is written.
     """
-    drive = _find_drive(volume)
-    if drive is None:
-        raise ToolError(
-            f"no drive {volume} of a boot loader is mounted",
-            "hold BOOTSEL while plugging the board in, and mount its drive",
-        )
     destination = drive / "firmware.uf2"
     try:
         # Straight to its name: the boot loader starts the image once the last block is there.
@@ -89,10 +95,10 @@ def _pages(elf: Path) -> dict[int, bytearray]:
     return pages
 
 
-def _find_drive(volume: str) -> Path | None:
-    for mount in map(Path, _MOUNTS):
-        for pattern in (volume, f"*/{volume}"):
-            for drive in sorted(mount.glob(pattern)):
-                if (drive / _INFO).is_file():
-                    return drive
-    return None
+def _fill_sectors(pages: dict[int, bytearray]) -> None:
+    """The RP2040's boot loader tells by a block's number when to erase a sector of the flash, so
+    every sector but the last has to be whole."""
+    last = max(pages)
+    for sector in {address - address % _SECTOR_BYTES for address in pages}:
+        for address in range(sector, min(sector + _SECTOR_BYTES, last), PAYLOAD_BYTES):
+            pages.setdefault(address, bytearray(PAYLOAD_BYTES))

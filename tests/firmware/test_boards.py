@@ -15,7 +15,8 @@ from sqtvm.firmware.resources import boards_directory
 
 
 def test_all_boards_are_there() -> None:
-    boards = {"stm32f746", "stm32f446", "stm32h743", "stm32l476", "nrf52840", "rp2040", "rp2350"}
+    boards = {"stm32f746", "stm32f746-nucleo", "stm32f446", "stm32h743", "stm32l476"}
+    boards |= {"nrf52840", "rp2040", "rp2350"}
     machines = {"mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"}
     assert set(board_names()) == boards | machines | {"riscv32-virt"}
 
@@ -60,6 +61,22 @@ def test_figures_of_the_stm32f746() -> None:
     assert (board.clock.wait_states, board.uart.rx and board.uart.rx.pin) == (7, "PB7")
 
 
+def test_the_stm32f746s_two_boards_are_one_chip() -> None:
+    discovery, nucleo = load_board("stm32f746"), load_board("stm32f746-nucleo")
+    wiring = {"name", "description", "clock", "uart", "timestamp", "zephyr_board", "flash_tools"}
+    same = set(Board.model_fields) - wiring - {"sources"}
+    assert discovery.model_dump(include=same) == nucleo.model_dump(include=same)
+    assert (nucleo.clock.oscillator_hz, nucleo.clock.bypass) == (8_000_000, True)
+    pins = [pin and pin.pin for pin in (nucleo.uart.tx, nucleo.uart.rx, nucleo.timestamp)]
+    assert pins == ["PD8", "PD9", "PF13"]
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_every_board_that_has_pins_has_one_for_energy_monitors(name: str) -> None:
+    board = load_board(name)
+    assert (board.timestamp is None) == (board.uart.pin_family is None)
+
+
 def test_a_board_is_a_value_that_cannot_be_changed() -> None:
     board = load_board("stm32f446")
     with pytest.raises(ValidationError):
@@ -95,6 +112,10 @@ WRONG = {
     "baud = 115200": ("baud = 9_000_000", "uart: stm32-usart-v2 cannot speak 9000000 baud"),
     "pll_divider = 2": ("pll_divider = 3", "clock: stm32f7 cannot divide by a pll_divider of 3"),
     "= 4096\n": ("= 4000\n", "stack_bytes: input should be a multiple of 256"),
+    '{ pin = "PI3" }': (
+        '{ pin = "P1.08" }',
+        "timestamp: a board with a stm32-usart-v2 has no pin P1",
+    ),
     '{ pin = "PA9"': ('{ pin = "P0.06"', "uart: stm32-usart-v2 has no pin P0.06"),
     'bus = "apb2"\n': ("", "uart: stm32-usart-v2 needs bus, enable_bit, tx, rx"),
     'fpu = "fpv5-sp-d16"': ("", "compiler: fpu is given exactly where float_abi is"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sqtvm.errors import BoardError, ToolError
+from sqtvm.firmware import uf2
 from sqtvm.firmware.boards import FlashTool, board_names, load_board
 from sqtvm.firmware.flash import command_lines, flash
 
@@ -68,7 +69,7 @@ def test_the_tools_own_error_is_one_line(tools: Tools) -> None:
     )
     with pytest.raises(ToolError) as caught:
         flash(Path("firmware.elf"), BOARD)
-    assert str(caught.value) == "openocd failed: Error: open failed"
+    assert str(caught.value) == "openocd failed: open failed"
     assert "udev" in caught.value.hint
 
 
@@ -78,6 +79,18 @@ def test_a_tool_that_waits_for_ever_is_ended(tools: Tools) -> None:
     with pytest.raises(ToolError, match=r"openocd did not end within 0\.2 s"):
         flash(Path("firmware.elf"), BOARD, timeout=0.2)
     assert time.monotonic() - begin < 10
+
+
+def test_a_drive_that_is_not_mounted_leaves_it_to_the_next_tool(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uf2, "_MOUNTS", (str(tools.folder),))
+    board = load_board("rp2040")
+    assert [tool.kind for tool in board.flash_tools] == ["picotool", "uf2", "pyocd"]
+    with pytest.raises(ToolError, match=r"no drive RPI-RP2 .*none of picotool, pyocd is installed"):
+        flash(Path("firmware.elf"), board)
+    tools.add("pyocd", "exit 0")
+    assert flash(Path("firmware.elf"), board) == "pyocd"
 
 
 @pytest.mark.usefixtures("tools")
@@ -137,7 +150,7 @@ def test_each_tool_is_called_as_a_user_would(tool: FlashTool, command: str, tool
             "openocd",
             "Info : STLINK V2J37M26\nError: checksum mismatch - attempting binary compare\nbye",
             1,
-            "openocd failed: Error: checksum mismatch - attempting binary compare",
+            "openocd failed: checksum mismatch - attempting binary compare",
         ),
     ],
 )
@@ -156,7 +169,7 @@ def test_what_each_tool_says_becomes_one_line(
 @pytest.mark.parametrize(
     ("tool", "told"),
     [
-        (FlashTool(kind="openocd", config="board/stm32f746g-disco.cfg"), "Error: open failed"),
+        (FlashTool(kind="openocd", config="board/stm32f746g-disco.cfg"), "open failed"),
         (FlashTool(kind="st-flash"), "Couldn't find any ST-Link devices"),
         (FlashTool(kind="pyocd", target="nrf52840"), "No target device available"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sqtvm.errors import SqtvmError
+from sqtvm.firmware.boards import load_board
 from sqtvm.firmware.harness import Harness, mlperf_tiny
 
 
@@ -36,6 +37,15 @@ def test_other_inputs_need_a_name() -> None:
 def test_an_unknown_benchmark_is_an_error() -> None:
     with pytest.raises(SqtvmError, match="'ic99' is no benchmark"):
         mlperf_tiny("ic99", "performance", (1, 640))
+
+
+def test_energy_needs_a_pin() -> None:
+    energy = Harness("mlperf-tiny", "ic01", "energy")
+    energy.require_pin(load_board("nrf52840"))
+    Harness("mlperf-tiny", "ic01").require_pin(load_board("mps2-an386"))
+    with pytest.raises(SqtvmError, match="mps2-an386's board file names none") as caught:
+        energy.require_pin(load_board("mps2-an386"))
+    assert "timestamp" in caught.value.hint
 
 
 def test_each_harness_has_its_own_folder() -> None:

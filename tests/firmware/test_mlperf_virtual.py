@@ -4,6 +4,7 @@ counter, and edges of the pin that energy monitors watch."""
 from __future__ import annotations
 
 import re
+import subprocess
 from itertools import pairwise
 
 import numpy as np
@@ -64,6 +65,33 @@ def test_microseconds_are_those_of_the_inferences(name: str, builder: Builder) -
     assert 1000 < 2 * taken[0] - taken[1] < 2000
     (now,) = times(dut.ask("timestamp"))
     assert now == pytest.approx(board.core.time.cycles / board.clock.core_hz * 1e6, rel=0.5)
+
+
+# Where each family's pin is driven from, as the linked code holds the address.
+OUTPUTS = {
+    "stm32l476": 0x4800_0018,
+    "stm32h743": 0x5802_1818,
+    "nrf52840": 0x5000_080C,
+    "rp2040": 0xD000_0018,
+    "rp2350": 0xD000_0020,
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_every_family_drives_its_pin(name: str, builder: Builder) -> None:
+    harness = Harness("mlperf-tiny", "kws01", "energy")
+    elf = build(builder.project(name), "board", harness=harness).elf
+    listing = subprocess.run(
+        ["arm-none-eabi-objdump", "--disassemble=mlperf_edge", str(elf)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    bases = [int(word, 16) for word in re.findall(r"\.word\s+(0x[0-9a-f]+)", listing)]
+    offsets = [int(text) for text in re.findall(r"str.*, #(\d+)\]", listing)]
+    bases += [int(text) for text in re.findall(r"mov\.w\s+r\d+, #(\d+)\s", listing)]
+    reached = {base + offset for base in bases for offset in (0, *offsets)}
+    assert OUTPUTS[name] in reached
 
 
 @pytest.mark.parametrize("name", PARTS)

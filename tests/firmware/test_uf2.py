@@ -50,6 +50,22 @@ def test_every_loaded_byte_is_where_it_belongs(builder: Builder) -> None:
     assert min(image) == 0x0800_0000
 
 
+def test_every_sector_but_the_last_is_whole(
+    builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The RP2040's boot loader erases a sector for every sixteenth block."""
+    elf = builder.firmware("stm32f746", "board").elf
+    pages = uf2._pages(elf)
+    last = max(pages)
+    gaps = {address for address in pages if address % 4096 not in (0, 256)} - {last}
+    kept = {address: page for address, page in pages.items() if address not in gaps}
+    monkeypatch.setattr(uf2, "_pages", lambda _: dict(kept))
+    image = read(uf2.convert(elf, RP2040))
+    assert list(image) == list(range(0x0800_0000, last + 256, 256))
+    assert all(image[address] == bytes(256) for address in gaps)
+    assert all(image[address] == bytes(page) for address, page in kept.items())
+
+
 def test_the_drive_with_the_label_gets_the_file(
     builder: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

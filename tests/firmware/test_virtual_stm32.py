@@ -16,12 +16,20 @@ from tests.firmware import reference_network
 from tests.firmware.conftest import Builder
 from tests.firmware.fake_archive import expected
 from tests.firmware.virtual import system_control as scs
-from tests.firmware.virtual.board import STM32F446_NUCLEO, STM32F746_DISCOVERY, VirtualBoard
+from tests.firmware.virtual.board import (
+    STM32F446_NUCLEO,
+    STM32F746_DISCOVERY,
+    STM32F746_NUCLEO,
+    VirtualBoard,
+)
 from tests.firmware.virtual.bus import HardwareRuleError
 
 PARTS = {"stm32f746": STM32F746_DISCOVERY, "stm32f446": STM32F446_NUCLEO}
+# A part once more, on another board.
+ALL_PARTS = PARTS | {"stm32f746-nucleo": STM32F746_NUCLEO}
 FULL_CLOCK = {
     "stm32f746": (216_000_000, 7, 54_000_000, 108_000_000),
+    "stm32f746-nucleo": (216_000_000, 7, 54_000_000, 108_000_000),
     "stm32f446": (180_000_000, 5, 45_000_000, 90_000_000),
 }
 X = np.array([1, 2, 3, 4, 5, 6], np.int8)
@@ -29,10 +37,10 @@ X = np.array([1, 2, 3, 4, 5, 6], np.int8)
 
 def virtual(name: str, builder: Builder, hse_starts: bool = True) -> VirtualBoard:
     image = builder.firmware(name, "board").elf.with_suffix(".hex")
-    return VirtualBoard(PARTS[name], image, hse_starts)
+    return VirtualBoard(ALL_PARTS[name], image, hse_starts)
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", ALL_PARTS)
 def test_the_flashed_image_reaches_full_clock_and_answers(name: str, builder: Builder) -> None:
     board = virtual(name, builder)
     with Session(board) as session:
@@ -93,6 +101,18 @@ def test_a_fault_is_reported_and_the_core_restarts(
         assert board.core.resets == 2
         assert told in session._exchange.fault()
         np.testing.assert_array_equal(session.infer(X)[0], expected(X))
+
+
+def test_a_fault_before_the_line_is_there_restarts_the_core(archive: Path, tmp_path: Path) -> None:
+    """Who waited for the USART then would wait for ever."""
+    project = generate(archive, load_board("stm32f446"), tmp_path / "firmware")
+    source = project.path / "src" / "clock_stm32f4.c"
+    begin = "void clock_init(void)\n{\n"
+    assert begin in source.read_text()
+    source.write_text(source.read_text().replace(begin, begin + '__asm volatile("udf #0");\n'))
+    board = VirtualBoard(STM32F446_NUCLEO, build(project, "board").elf.with_suffix(".hex"))
+    with pytest.raises(HardwareRuleError, match="restarts again and again"):
+        board.read(1)
 
 
 @pytest.mark.parametrize("name", PARTS)

@@ -8,7 +8,7 @@
 #error "timestamps by edges need a timestamp pin in the board file"
 #endif
 
-#include "stm32_gpio.h"
+#include BOARD_GPIO_HEADER
 
 /* The reference firmware holds its pin low for a millisecond or so; the monitors ask for 1 us. */
 enum { EDGES_HELD_PER_SECOND = 20000 };

@@ -1,7 +1,12 @@
 #include "platform.h"
 
+#include <stdbool.h>
+
 #include "board.h"
 #include "drivers.h"
+
+/* Before that, whoever waited for it would wait for ever: a fault then only restarts the core. */
+static bool uart_is_up;
 
 void platform_init(void)
 {
@@ -10,6 +15,7 @@ void platform_init(void)
     core_enable_caches();
     cycles_init();
     uart_init();
+    uart_is_up = true;
 }
 
 int platform_uart_read_byte(uint8_t *byte)
@@ -19,7 +25,9 @@ int platform_uart_read_byte(uint8_t *byte)
 
 void platform_uart_write(const uint8_t *data, size_t length)
 {
-    uart_write(data, length);
+    if (uart_is_up) {
+        uart_write(data, length);
+    }
 }
 
 uint64_t platform_cycles(void)
@@ -34,6 +42,8 @@ uint32_t platform_clock_hz(void)
 
 void platform_reset(void)
 {
-    uart_drain();
+    if (uart_is_up) {
+        uart_drain();
+    }
     core_reset();
 }

@@ -1,7 +1,7 @@
 #include "trigger.h"
 
 #include "board.h"
-#include "stm32_gpio.h"
+#include BOARD_GPIO_HEADER
 
 void trigger_init(void)
 {

@@ -3,7 +3,7 @@
 
 #include "board.h"
 #include "drivers.h"
-#include "registers.h"
+#include "nrf_gpio.h"
 
 #define TASKS_STARTRX REGISTER(BOARD_UART_BASE + 0x000u)
 #define TASKS_STARTTX REGISTER(BOARD_UART_BASE + 0x008u)
@@ -16,11 +16,8 @@
 #define TXD REGISTER(BOARD_UART_BASE + 0x51Cu)
 #define BAUDRATE REGISTER(BOARD_UART_BASE + 0x524u)
 #define CONFIG REGISTER(BOARD_UART_BASE + 0x56Cu)
-#define GPIO_BASE(port) (0x50000000u + 0x300u * (port))
-#define OUTSET(port) REGISTER(GPIO_BASE(port) + 0x508u)
-#define PIN_CNF(port, pin) REGISTER(GPIO_BASE(port) + 0x700u + 4u * (pin))
 
-enum { ENABLE_ENABLED = 4, PIN_CNF_OUTPUT_CONNECTED = 3, PIN_CNF_INPUT_PULLUP = 3 << 2 };
+enum { ENABLE_ENABLED = 4 };
 
 #if BOARD_UART_BAUD == 115200
 #define BAUDRATE_VALUE 0x01D7E000u
@@ -41,8 +38,8 @@ static int sending;
 void uart_init(void)
 {
     /* The pins as the specification wants them before the UART takes them over. */
-    OUTSET(BOARD_UART_TX_PORT) = 1u << BOARD_UART_TX_PIN;
-    PIN_CNF(BOARD_UART_TX_PORT, BOARD_UART_TX_PIN) = PIN_CNF_OUTPUT_CONNECTED;
+    gpio_write(BOARD_UART_TX_PORT, BOARD_UART_TX_PIN, 1);
+    gpio_use_output(BOARD_UART_TX_PORT, BOARD_UART_TX_PIN);
     PIN_CNF(BOARD_UART_RX_PORT, BOARD_UART_RX_PIN) = PIN_CNF_INPUT_PULLUP;
     PSEL_TXD = (BOARD_UART_TX_PORT << 5) | BOARD_UART_TX_PIN;
     PSEL_RXD = (BOARD_UART_RX_PORT << 5) | BOARD_UART_RX_PIN;

@@ -2,7 +2,7 @@
    parity, 1 stop bit. */
 
 #include "drivers.h"
-#include "rp2_registers.h"
+#include "rp2_gpio.h"
 
 #define UARTDR REGISTER(BOARD_UART_BASE + 0x00u)
 #define UARTFR REGISTER(BOARD_UART_BASE + 0x18u)
@@ -14,15 +14,6 @@
 enum { UARTFR_BUSY = 1 << 3, UARTFR_RXFE = 1 << 4, UARTFR_TXFF = 1 << 5 };
 enum { UARTLCR_H_FEN = 1 << 4, UARTLCR_H_WLEN_8 = 3 << 5 };
 enum { UARTCR_UARTEN = 1 << 0, UARTCR_TXE = 1 << 8, UARTCR_RXE = 1 << 9 };
-enum { PADS_PUE = 1 << 3, PADS_PDE = 1 << 2, PADS_IE = 1 << 6, PADS_OD_AND_ISO = (1 << 7) | (1 << 8) };
-
-/* The input is on and pulled up, the output not disabled; the RP2350 also isolates its pads until
-   they are set. */
-static void use_pin(uint32_t pin, uint32_t function)
-{
-    IO_GPIO_CTRL(pin) = function;
-    replace_bits(&PADS_GPIO(pin), PADS_OD_AND_ISO | PADS_PDE, PADS_IE | PADS_PUE);
-}
 
 void uart_init(void)
 {
@@ -36,8 +27,8 @@ void uart_init(void)
     UARTFBRD = sixty_fourths & 63u;
     UARTLCR_H = UARTLCR_H_WLEN_8 | UARTLCR_H_FEN; /* written last: it takes the dividers over */
     UARTCR = UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE;
-    use_pin(BOARD_UART_TX_PIN, BOARD_UART_TX_FUNCTION);
-    use_pin(BOARD_UART_RX_PIN, BOARD_UART_RX_FUNCTION);
+    rp2_use_pin(BOARD_UART_TX_PIN, BOARD_UART_TX_FUNCTION);
+    rp2_use_pin(BOARD_UART_RX_PIN, BOARD_UART_RX_FUNCTION);
 }
 
 int uart_read_byte(uint8_t *byte)

@@ -1,9 +1,9 @@
-"""The two virtual boards, and the line to them that a session opens."""
+"""The virtual boards, and the line to them that a session opens."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unicorn.arm_const import UC_CPU_ARM_CORTEX_M4, UC_CPU_ARM_CORTEX_M7
@@ -66,6 +66,16 @@ STM32F746_DISCOVERY = Part(
     sends=Wiring(0, 9, 7),
     receives=Wiring(1, 7, 7),
     ports=11,
+)
+# UM1974: 8 MHz from the ST-LINK, virtual COM port on PD8 and PD9.
+STM32F746_NUCLEO = replace(
+    STM32F746_DISCOVERY,
+    hse_hz=8_000_000,
+    hse_bypass=True,
+    usart_base=0x4000_4800,
+    usart_enable=(APB1ENR, 18),
+    sends=Wiring(3, 8, 7),
+    receives=Wiring(3, 9, 7),
 )
 # RM0390 2.2 (memory map, flash aliased at 0); UM1724: 8 MHz from the ST-LINK, PA2 and PA3.
 STM32F446_NUCLEO = Part(

@@ -38,6 +38,7 @@ _STACKED = (
 )
 _HARD_FAULT, _SYSTICK = 3, 15
 _EXC_RETURN = 0xFFFFFFF9
+_MOST_RESETS = 10
 _UNDEFINSTR, _PRECISERR, _BFARVALID, _FORCED = 1 << 16, 1 << 9, 1 << 15, 1 << 30
 
 
@@ -122,6 +123,8 @@ class Core:
     def _reset(self) -> None:
         self._reset_requested = False
         self.resets += 1
+        if self.resets > _MOST_RESETS:
+            raise HardwareRuleError("the core restarts again and again")
         for mapped in self._mapped:
             mapped.peripheral.reset()
         stack, entry = struct.unpack("<II", self.read_memory(self._boot_address, 8))
