@@ -22,7 +22,10 @@ METHODS = (
     "greedy",
     "hawq-v2",
     "random",
+    "sigmaquant-qat",
 )
+# It trains within the search, so it has no place among what is not trained.
+TRAINING_METHODS = ("sigmaquant-qat",)
 
 
 class Finish(StrEnum):
@@ -89,6 +92,7 @@ def order() -> list[Cell]:
         for network in networks
         for share in shares
         for method in METHODS
+        if finish is trained or method not in TRAINING_METHODS
     ]
     rounded = [
         Cell(network, share, method, Finish.RECONSTRUCTED, 0)

@@ -19,6 +19,7 @@ from sqtvm.allocate.budget import BITS, Budget
 from sqtvm.allocate.costs import LayerCosts
 from sqtvm.allocate.evaluate import Evaluator, Judged
 from sqtvm.allocate.hessian import hessian_traces
+from sqtvm.allocate.trained import CYCLE, CYCLES
 from sqtvm.frontend.model import Model, Samples
 from sqtvm.quantize.accuracy import accuracy, float_accuracy
 from sqtvm.quantize.build import quantize
@@ -56,7 +57,7 @@ class _MeteredEvaluator(Evaluator):
         self._tracing = self._spent = self._owed = 0.0
 
     def begin(self) -> None:
-        self._asked, self._spent, self._owed = {}, 0.0, 0.0
+        self._asked, self._spent, self._owed, self._others = {}, 0.0, 0.0, 0
 
     @property
     def traces(self) -> Mapping[str, float]:
@@ -82,7 +83,7 @@ class _MeteredEvaluator(Evaluator):
 
     @property
     def evaluations(self) -> int:
-        return len(self._asked)
+        return len(self._asked) + self._others
 
     @property
     def unpaid_seconds(self) -> float:
@@ -179,6 +180,8 @@ def _choice(cell: Cell) -> dict[str, Any]:
         "weight_ranges": [list(weight_range(bits)) for bits in BITS],
         "calibration_samples": _CALIBRATION_SAMPLES,
     }
+    if cell.method == "sigmaquant-qat":
+        found |= {"cycles": CYCLES, "cycle": asdict(CYCLE)}
     if cell.method not in _UNGUIDED:
         given = asdict(ALLOCATION)
         found |= {key: value for key, value in given.items() if key not in ("method", "seed")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqtvm.allocate import baselines, measured, sigmaquant
+from sqtvm.allocate import baselines, measured, sigmaquant, trained
 from sqtvm.allocate.allocation import Allocation, Decision, LayerStatistics
 from sqtvm.allocate.budget import Budget, CostModel
 from sqtvm.allocate.evaluate import Evaluator, Quality
@@ -25,6 +25,7 @@ from sqtvm.quantize.scheme import weight_bytes
 _SEARCHES = {
     "measured": measured.search,
     "sigmaquant": sigmaquant.search,
+    "sigmaquant-qat": trained.search,
     "uniform": baselines.uniform,
     "greedy": baselines.greedy,
     "hawq-v2": baselines.hawq_v2,

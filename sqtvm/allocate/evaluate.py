@@ -68,24 +68,24 @@ class Evaluator:
         seed: int,
         final_samples: int = 0,
     ) -> None:
-        self._model = model
-        self._activations = activations
+        self.model = model
+        self.activations = activations
         self._seed = seed
         source = model.training or model.calibration
         self.guide = _choose(source, max(samples, final_samples), seed)
         self.samples = min(samples, len(self.guide))
-        self._correction = correction(
-            model.graph, activations, _choose(model.calibration, correction_samples, seed).x
-        )
+        self._correct_by = _choose(model.calibration, correction_samples, seed).x
+        self._correction = correction(model.graph, activations, self._correct_by)
         self._float = _log_probabilities(_run_float(model, self.guide.x), _ends_soft(model))
         labels = self.guide.y
         self._wanted = self._float.argmax(axis=1) if labels is None else labels
         self._seen: dict[tuple[int, ...], Judged] = {}
+        self._others = 0
 
     @property
     def graph(self) -> Graph:
         """The float network."""
-        return self._model.graph
+        return self.model.graph
 
     @cached_property
     def traces(self) -> Mapping[str, float]:
@@ -94,8 +94,8 @@ class Evaluator:
 
     @property
     def evaluations(self) -> int:
-        """Allocations that were evaluated, each once."""
-        return len(self._seen)
+        """Allocations that were evaluated, each once, and other weights that were."""
+        return len(self._seen) + self._others
 
     @property
     def float_accuracy(self) -> float:
@@ -105,7 +105,7 @@ class Evaluator:
 
     def key(self, weight_bits: Mapping[str, int]) -> tuple[int, ...]:
         """The bits in the order of the graph."""
-        return tuple(weight_bits[node.name] for node in self._model.graph.weighted)
+        return tuple(weight_bits[node.name] for node in self.model.graph.weighted)
 
     def judged(self, weight_bits: Mapping[str, int], samples: int) -> Judged:
         """On so many samples at least: what is known is not run again."""
@@ -113,7 +113,7 @@ class Evaluator:
         known = self._seen.get(key, Judged(np.zeros(0), np.zeros(0, np.bool_)))
         done = len(known.right)
         if done < samples:
-            network = quantize(self._model.graph, self._activations, weight_bits, self._correction)
+            network = quantize(self.model.graph, self.activations, weight_bits, self._correction)
             more = self._run(network, done, samples)
             known = Judged(
                 np.concatenate([known.divergence, more.divergence]),
@@ -155,9 +155,14 @@ class Evaluator:
         """Quality of any network with the model's inputs and outputs; not remembered."""
         return self._run(network, 0, self.samples).quality(self.samples)
 
+    def judge_weights(self, graph: Graph, weight_bits: Mapping[str, int]) -> Quality:
+        """Quality of the same network with other weights; not remembered."""
+        self._others += 1
+        return self.judge(quantize(graph, self.activations, weight_bits, self._correct_by))
+
     def _run(self, network: IntegerNetwork, start: int, stop: int) -> Judged:
         outputs = _run(network, self.guide.x[start:stop])
-        scores = _log_probabilities(outputs, _ends_soft(self._model))
+        scores = _log_probabilities(outputs, _ends_soft(self.model))
         exact = self._float[start:stop]
         divergence: NDArray[np.float64] = (np.exp(exact) * (exact - scores)).sum(axis=1)
         return Judged(divergence, scores.argmax(axis=1) == self._wanted[start:stop])

@@ -198,8 +198,8 @@ Method: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="how bits are chosen: measured (default), sigmaquant, greedy, integer-programming, "
-        "hawq-v2, random or uniform",
+        help="how bits are chosen: measured (default), sigmaquant, sigmaquant-qat (trains in the "
+        "search), greedy, integer-programming, hawq-v2, random or uniform",
         rich_help_panel=_SEARCH,
     ),
 ]

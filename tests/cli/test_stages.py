@@ -54,7 +54,8 @@ def test_every_method_holds_the_budget_and_tells_its_decisions(
     roomy = json.loads((folder / "roomy.json").read_text())
     assert roomy["decisions"] == []
     limit = roomy["predicted"]["flash_bytes"] - 60
-    result = run("allocate", "--method", method, "--budget-flash", str(limit))
+    training = ["--training", "samples.npz"] if method == "sigmaquant-qat" else []
+    result = run("allocate", "--method", method, "--budget-flash", str(limit), *training)
     assert result.exit_code == 0, result.stderr
     file = json.loads((folder / "allocation.json").read_text())
     assert file["method"] == method
