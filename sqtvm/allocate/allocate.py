@@ -38,17 +38,17 @@ DEFAULT_METHOD = "measured"
 
 @dataclass(frozen=True)
 class AllocateSettings:
-    """guiding_samples: that accuracy is judged on; final_samples: in all, for the last choice
-    among the best plans; correction_samples: that biases are corrected by during the search;
-    maximum_evaluations: exchanges of bits to try at most in one search, besides two networks a
-    layer for its sensitivity."""
+    """guiding_samples: that accuracy is judged on; correction_samples: that biases are corrected
+    by during the search; maximum_evaluations: exchanges of bits to try at most in one search,
+    besides two networks a layer for its sensitivity; final_samples: that the last choice among the
+    best plans is made by."""
 
     method: str = DEFAULT_METHOD
     seed: int = 0
     guiding_samples: int = 1000
-    final_samples: int = 4000
     correction_samples: int = 128
     maximum_evaluations: int = 24
+    final_samples: int = 4000
 
 
 def layer_statistics(graph: Graph, seed: int = 0) -> tuple[LayerStatistics, ...]:

@@ -21,7 +21,7 @@ NAMES = ("conv0", "conv1", "conv2")
 def model() -> Model:
     x = np.random.default_rng(0).normal(size=(32, 4, 4, 4)).astype(np.float32)
     samples = Samples(x, None, "drawn")
-    return Model("chain", chain((4, 16, 16, 8)), samples, samples)
+    return Model("chain", chain((4, 16, 16, 8)), samples, samples, samples)
 
 
 def flash(bits: int) -> int:
