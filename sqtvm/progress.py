@@ -22,5 +22,14 @@ class Progress:
 OnProgress: TypeAlias = Callable[[Progress], None]
 
 
+def counted(on_progress: OnProgress, stage: str, message: str) -> Callable[[int, int], None]:
+    """Tells of steps that are done, and of how many, in one stage."""
+
+    def tell(done: int, total: int) -> None:
+        on_progress(Progress(stage, message, done, total))
+
+    return tell
+
+
 def silent(_progress: Progress) -> None:
     """For callers who do not want to know."""

@@ -14,6 +14,7 @@ from sqtvm.compile.network import compile_network
 from sqtvm.errors import MeasurementError
 from sqtvm.firmware.boards import Board
 from sqtvm.firmware.build import Firmware, build
+from sqtvm.firmware.build_steps import with_steps
 from sqtvm.firmware.flash import flash
 from sqtvm.firmware.memory_use import image_sections, memory_use
 from sqtvm.firmware.project import generate
@@ -25,7 +26,7 @@ from sqtvm.measure.measurement import Measurement
 from sqtvm.measure.meter import MeterName
 from sqtvm.measure.store import CostStore
 from sqtvm.measure.target import Target
-from sqtvm.progress import OnProgress, Progress
+from sqtvm.progress import OnProgress, Progress, counted
 from sqtvm.quantize.accuracy import prepare_input
 from sqtvm.quantize.build import quantize
 from sqtvm.quantize.network import Int8Array, IntegerNetwork, TensorQuantization
@@ -72,9 +73,11 @@ class Workshop:
         archive = compile_network(
             self.model.name, graph, network, self.board.tvm_target, folder / "model.tar", style
         )
-        say(Progress("build", f"project for {self.board.name}"))
+        message = f"project for {self.board.name}"
+        say(Progress("build", message))
         project = generate(archive.path, self.board, folder / "firmware")
-        board_firmware = build(project, "board", _LOG.debug)
+        steps = with_steps(_LOG.debug, counted(say, "build", message))
+        board_firmware = build(project, "board", steps)
         inputs = prepare_input(network, first_samples(self.model.evaluation, samples))
         measurement = self._measure(board_firmware, network, inputs, modelled_ms)
         # What must fit is the board's image: an emulator's has other drivers.
@@ -94,15 +97,15 @@ class Workshop:
             return _not_measured(board_firmware, network, modelled_ms)
         firmware = board_firmware
         if self.target.kind == "emulator":
-            firmware = build(board_firmware.project, "emulator", _LOG.debug)
+            tell_step = counted(self.on_progress, "build", "image for the emulator")
+            project = board_firmware.project
+            firmware = build(project, "emulator", with_steps(_LOG.debug, tell_step))
         elif self.target.kind == "serial":
             self.on_progress(Progress("flash", self.board.name))
             flash(firmware.elf, self.board)
         names = [layer.name for layer in network.layers]
 
-        def tell(done: int, total: int) -> None:
-            self.on_progress(Progress("measure", f"inferences on {self.target}", done, total))
-
+        tell = counted(self.on_progress, "measure", f"inferences on {self.target}")
         return measure(firmware, self.board, self.target, inputs, names, tell, self.meter)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqtvm.allocate.evaluate import Evaluator, Quality
 from sqtvm.errors import SqtvmError
 from sqtvm.frontend.graph import Graph
-from sqtvm.progress import Progress
+from sqtvm.progress import Progress, counted
 from sqtvm.quantize.activation_bits import calibrate_at
 from sqtvm.quantize.equalize import equalize
 from sqtvm.quantize.finetune import FineTuneProgress, FineTuneSettings, fine_tune
@@ -24,6 +24,8 @@ _BEARABLE_DROP = 1.0
 # Points below which adaptive rounding has nothing to win back.
 _NEGLIGIBLE_DROP = 0.3
 _FINE_TUNE_STEPS = 400
+# Steps of about the same length: equalize and calibrate, judge one way, judge the other.
+_EQUALIZING = 3
 _CHECKPOINT = "fine-tuning.pt"
 
 
@@ -72,11 +74,17 @@ def _equalized_if_closer(
     """What to start from, and how good it is at the chosen bits."""
     model = workshop.model
     plain = Tuned(model.graph, workshop.activations)
+    tell = counted(workshop.on_progress, "tune", "trying channels of equal ranges")
+    tell(0, _EQUALIZING)
     graph = equalize(model.graph, model.calibration.x)
     bits = {name: tensor.bits for name, tensor in workshop.activations.items()}
     activations = calibrate_at(graph, model.calibration.x, bits)
     equalized = Tuned(graph, activations, equalized=True)
-    before, after = (_judge(workshop, best, way, evaluator) for way in (plain, equalized))
+    tell(1, _EQUALIZING)
+    before = _judge(workshop, best, plain, evaluator)
+    tell(2, _EQUALIZING)
+    after = _judge(workshop, best, equalized, evaluator)
+    tell(3, _EQUALIZING)
     return (equalized, after) if after.divergence < before.divergence else (plain, before)
 
 

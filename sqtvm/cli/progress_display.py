@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import (
@@ -78,21 +79,51 @@ class _Live:
             self._bars.console.print(f"  {self._stage:<9} [dim]{seconds:.1f} s[/]")
 
 
+@dataclass(frozen=True)
+class _Counting:
+    """When the steps of a stage began to be counted, where, and how many there are."""
+
+    begun: float
+    first: int
+    total: int
+
+    def seconds_left(self, now: float, done: int) -> float | None:
+        """By the mean of the steps so far; None before a second or the first step is over."""
+        if now - self.begun < 1 or done <= self.first:
+            return None
+        return (now - self.begun) / (done - self.first) * (self.total - done)
+
+
+def _duration(seconds: float) -> str:
+    """``40 s``, ``12 min`` or ``1 h 05 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
 class _Lines:
-    """A line when a stage begins, and now and then while it lasts."""
+    """A line when a stage begins, and now and then while it lasts, with the time that is left."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._begun = time.monotonic()
         self._stage = ""
         self._printed = 0.0
+        self._counting = _Counting(0.0, 0, 0)
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
+        if progress.stage != self._stage or progress.total != self._counting.total:
+            self._counting = _Counting(now, progress.done, progress.total)
         soon = progress.stage == self._stage and now - self._printed < _LINE_SECONDS
         if soon and not progress.lasting:
             return
         self._stage, self._printed = progress.stage, now
-        steps = f" ({progress.done}/{progress.total})" if progress.total else ""
+        steps = ""
+        if progress.total:
+            left = self._counting.seconds_left(now, progress.done)
+            remaining = "" if left is None else f", {_duration(left)} left"
+            steps = f" ({progress.done}/{progress.total}{remaining})"
         text = f"[{now - self._begun:7.1f} s] {progress.stage}: {progress.message}{steps}"
         self._console.print(text, markup=False, soft_wrap=True)

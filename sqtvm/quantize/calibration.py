@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from sqtvm.quantize.scheme import SOFTMAX_OUTPUT, from_range, keeps_scale
 BINS = 2048
 PERCENTILE = 99.99
 _BATCH = 64
+# Steps that are done, and all that there are.
+OnStep: TypeAlias = Callable[[int, int], None]
 # Between these a scale, its square and its inverse are all numbers of single precision.
 _LARGEST, _SMALLEST = 1e15, 1e-30
 
@@ -74,12 +77,14 @@ def calibrate(
     x: FloatArray,
     method: CalibrationMethod = CalibrationMethod.MSE,
     activation_bits: int = 8,
+    on_step: OnStep | None = None,
 ) -> Mapping[str, TensorQuantization]:
     """The quantization of every node's output, the input's too, by node name.
 
-    x: float32 [count, *input shape], a few hundred samples; activation_bits: 8 or 4. Every
-    range contains 0. Raises DataError where there are no samples, they do not fit the input, hold
-    what is not finite, or lead to values that are beyond all scales.
+    x: float32 [count, *input shape], a few hundred samples; activation_bits: 8 or 4; on_step: is
+    told how many steps are done, and of how many. Every range contains 0. Raises DataError where
+    there are no samples, they do not fit the input, hold what is not finite, or lead to values
+    that are beyond all scales.
     """
     if len(x) == 0:
         raise DataError("no calibration samples", "give at least one, better a few hundred")
@@ -95,14 +100,17 @@ def calibrate(
         for node in graph.nodes
         if not keeps_scale(node) and not isinstance(node.op, Softmax)
     }
-    _observe(graph, x, {name: tensor.widen for name, tensor in observed.items()})
+    passes = 1 if method is CalibrationMethod.MIN_MAX else 2
+    steps = _Steps(passes * len(range(0, len(x), _BATCH)) + len(graph.nodes), on_step)
+    _observe(graph, x, {name: tensor.widen for name, tensor in observed.items()}, steps)
     for name, tensor in observed.items():
         tensor.settle(name)
-    if method is not CalibrationMethod.MIN_MAX:
-        _observe(graph, x, {name: tensor.fill for name, tensor in observed.items()})
+    if passes > 1:
+        _observe(graph, x, {name: tensor.fill for name, tensor in observed.items()}, steps)
 
     chosen: dict[str, TensorQuantization] = {}
     for node in graph.nodes:
+        steps.next()
         if isinstance(node.op, Softmax):
             chosen[node.name] = SOFTMAX_OUTPUT
         elif keeps_scale(node):
@@ -114,8 +122,23 @@ def calibrate(
     return chosen
 
 
+class _Steps:
+    """Counts what is done, for who wants to know."""
+
+    def __init__(self, total: int, tell: OnStep | None) -> None:
+        self._done, self._total, self._tell = 0, total, tell
+
+    def next(self) -> None:
+        self._done += 1
+        if self._tell is not None:
+            self._tell(self._done, self._total)
+
+
 def _observe(
-    graph: Graph, x: FloatArray, observers: Mapping[str, Callable[[NDArray[np.float32]], None]]
+    graph: Graph,
+    x: FloatArray,
+    observers: Mapping[str, Callable[[NDArray[np.float32]], None]],
+    steps: _Steps,
 ) -> None:
     def hook(name: str, value: Tensor) -> Tensor:
         if name in observers:
@@ -126,6 +149,7 @@ def _observe(
         for start in range(0, len(x), _BATCH):
             batch = np.ascontiguousarray(x[start : start + _BATCH], np.float32)
             execute(graph, torch.from_numpy(batch), on_output=hook)
+            steps.next()
 
 
 def _range(
