@@ -20,6 +20,7 @@ OUTSIDE = -1
 LINE_BYTES = 32
 _COMPILERS = ("cc", "gcc", "clang")
 _COMPILE_SECONDS = 120
+_INSTALL = "install a compiler with the C library's headers: apt-get install gcc libc6-dev"
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ class InferenceCounts:
         return tuple(count for count in self.counts if count.segment == number)
 
 
-class NoCompilerError(ToolError):
-    """This machine has no C compiler to build the counting plugin with."""
+class NoPluginError(ToolError):
+    """The counting plugin cannot be built: there is no C compiler, or it lacks what it needs."""
 
 
 def arguments(
@@ -172,17 +173,27 @@ def library(qemu: str, cache_folder: Path | None = None) -> Path:
     """The compiled plugin for the emulator ``qemu`` (a program's name or path).
 
     Compiled on first use and kept in the user's cache folder by source, QEMU's version and
-    machine. Raises ToolError where there is no emulator or no compiler, or the compiler fails.
+    machine. Raises ToolError where there is no emulator, and NoPluginError.
     """
-    source = resources.files("sqtvm.measure.plugin").joinpath("count.c").read_bytes()
+    sources = _sources()
     key = hashlib.sha256()
-    for part in (source, _version(qemu).encode(), platform.machine().encode()):
+    for part in (*sources.values(), _version(qemu).encode(), platform.machine().encode()):
         key.update(hashlib.sha256(part).digest())
     folder = cache_folder if cache_folder is not None else _user_cache()
     destination = folder / f"count-{key.hexdigest()[:16]}.so"
     if not destination.exists():
-        _compile(source, destination)
+        _compile(sources, destination)
     return destination
+
+
+def _sources() -> Mapping[str, bytes]:
+    """The plugin's files by name."""
+    folder = resources.files("sqtvm.measure.plugin")
+    files = sorted(
+        (entry for entry in folder.iterdir() if entry.name.endswith((".c", ".h"))),
+        key=lambda entry: entry.name,
+    )
+    return {entry.name: entry.read_bytes() for entry in files}
 
 
 def _user_cache() -> Path:
@@ -202,29 +213,31 @@ def _version(qemu: str) -> str:
     return result.stdout
 
 
-def _compile(source: bytes, destination: Path) -> None:
+def _compile(sources: Mapping[str, bytes], destination: Path) -> None:
     compiler = next((found for name in _COMPILERS if (found := shutil.which(name))), None)
     if compiler is None:
-        raise NoCompilerError(
-            "counting instructions needs a C compiler for this machine, and there is none",
-            "install one: apt-get install gcc libc6-dev",
+        raise NoPluginError(
+            "counting instructions needs a C compiler for this machine, and there is none", _INSTALL
         )
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".count-") as temporary:
-        code, built = Path(temporary) / "count.c", Path(temporary) / "count.so"
-        code.write_bytes(source)
-        command = [compiler, "-std=gnu11", "-O2", "-shared", "-fPIC", str(code), "-o", str(built)]
+        folder = Path(temporary)
+        for name, content in sources.items():
+            (folder / name).write_bytes(content)
+        code = sorted(str(folder / name) for name in sources if name.endswith(".c"))
+        built = folder / "count.so"
+        command = [compiler, "-std=gnu11", "-O2", "-shared", "-fPIC", *code, "-o", str(built)]
         try:
             result = subprocess.run(
                 command, capture_output=True, text=True, timeout=_COMPILE_SECONDS
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise ToolError(f"{compiler} cannot be run: {error}") from error
+            raise NoPluginError(f"{compiler} cannot be run: {error}", _INSTALL) from error
         if result.returncode != 0:
-            first = (result.stderr.strip().splitlines() or ["no message"])[0]
-            raise ToolError(
-                f"{compiler} could not compile the counting plugin: {first}",
-                "check that the compiler and the C library's headers are installed: "
-                "apt-get install gcc libc6-dev",
+            lines = result.stderr.strip().splitlines() or ["no message"]
+            # What went wrong, rather than where the compiler was when it did.
+            first = next((line for line in lines if "error" in line), lines[0])
+            raise NoPluginError(
+                f"{compiler} could not compile the counting plugin: {first}", _INSTALL
             )
         os.replace(built, destination)

@@ -99,9 +99,9 @@ def on_emulators_timer(
     done = _emulate(Emulator(steady, elf), archive_sha256, inputs, tell, None, profiled=1)
     if not any(result.cycles for result in done.results):
         raise MeasurementError(
-            "instructions cannot be counted: there is no C compiler to build the counting plugin "
-            "with, and the firmware's own counter stands still in the emulator",
-            "install one: apt-get install gcc libc6-dev",
+            "instructions cannot be counted: the counting plugin cannot be built here, and the "
+            "firmware's own counter stands still in the emulator",
+            "install a compiler: apt-get install gcc libc6-dev",
         )
     ticks_each = clock_hz * _NANOSECONDS_EACH * 1e-9
     return replace(

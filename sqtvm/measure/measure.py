@@ -16,7 +16,7 @@ from sqtvm.firmware.memory_use import memory_use
 from sqtvm.measure import inference
 from sqtvm.measure.calibrated import model_for_board
 from sqtvm.measure.counted import count, emulated_machine
-from sqtvm.measure.counting import NoCompilerError
+from sqtvm.measure.counting import NoPluginError
 from sqtvm.measure.cycles import CycleModel
 from sqtvm.measure.energy import measured_energy, modelled_energy, supply_volts
 from sqtvm.measure.inference import Inferences, OnProgress, on_emulators_timer
@@ -91,8 +91,8 @@ def _emulated(
     wait_states = board.clock.wait_states
     try:
         done = count(firmware, board, model, inputs, layer_names, on_progress)
-    except NoCompilerError as error:
-        _LOG.warning("%s; taking the emulator's timer instead", error)
+    except NoPluginError as error:
+        _LOG.warning("%s; taking the emulator's timer instead (%s)", error, error.hint)
         return _timed(firmware, board, target, model, inputs, layer_names, on_progress)
     whole = done.cycles(model, wait_states)
     return Measurement(
@@ -140,7 +140,7 @@ def _timed(
         est_cycles=model.rate.likely * executed,
         est_cycles_range=(model.rate.low * executed, model.rate.high * executed),
         cycle_model=f"{model.title}, its mean of {model.rate.likely:g} cycles an instruction only: "
-        "no C compiler here to count them by class",
+        "no counting plugin here to tell them by class",
         measured_cycles=None,
         ms=1000 * model.rate.likely * executed / board.clock_hz,
         ms_source="emulated",

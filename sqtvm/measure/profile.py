@@ -14,7 +14,7 @@ from sqtvm.firmware.boards import Board
 from sqtvm.firmware.build import Firmware
 from sqtvm.measure.calibrated import model_for_board
 from sqtvm.measure.counted import Counted, count
-from sqtvm.measure.counting import OUTSIDE, InstructionCount, NoCompilerError
+from sqtvm.measure.counting import OUTSIDE, InstructionCount, NoPluginError
 from sqtvm.measure.inference import OnProgress
 from sqtvm.measure.instruction_class import CLASSES, class_of, decode
 from sqtvm.measure.layers import LayerCounts, counted_layer
@@ -93,7 +93,7 @@ def profile(
     model = model_for_board(board)
     try:
         done = count(firmware, board, model, inputs[:1], layer_names, on_progress)
-    except NoCompilerError as error:
+    except NoPluginError as error:
         return _by_timer(firmware, board, inputs[:1], layer_names, error)
     lines = source_map(firmware.elf)
     outside = LayerCounts(OUTSIDE_NAME, done.counts.segment(OUTSIDE), done.counts.fills_of(OUTSIDE))
@@ -121,7 +121,7 @@ def _by_timer(
     board: Board,
     inputs: NDArray[np.int8],
     layer_names: Sequence[str],
-    error: NoCompilerError,
+    error: NoPluginError,
 ) -> Profile:
     found = measure(firmware, board, Target("emulator"), inputs, layer_names)
     rows = [

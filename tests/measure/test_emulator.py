@@ -14,7 +14,7 @@ import pytest
 
 from sqtvm.errors import MeasurementError, ToolError
 from sqtvm.measure import counting, cycles
-from sqtvm.measure.counting import OUTSIDE, THUMB_MARKERS, InferenceCounts
+from sqtvm.measure.counting import OUTSIDE, THUMB_MARKERS, InferenceCounts, NoPluginError
 from sqtvm.measure.disassembly import disassemble
 from sqtvm.measure.emulator import Emulator, Machine
 from sqtvm.measure.session import Session
@@ -212,9 +212,11 @@ def test_a_compiler_that_fails_is_an_error_with_its_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiler = tmp_path / "cc"
-    compiler.write_text("#!/bin/sh\necho no headers here >&2\nexit 1\n")
+    compiler.write_text("#!/bin/sh\necho in file x >&2\necho error: no headers >&2\nexit 1\n")
     compiler.chmod(0o755)
     monkeypatch.setattr("shutil.which", lambda _: str(compiler))
-    with pytest.raises(ToolError, match="no headers here"):
+    # Of the kind that the emulator's timer stands in for.
+    with pytest.raises(NoPluginError, match="compile the counting plugin: error: no headers") as it:
         counting.library(QEMU, tmp_path / "cache")
+    assert "libc6-dev" in it.value.hint
     assert not list((tmp_path / "cache").iterdir())
