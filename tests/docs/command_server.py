@@ -1,0 +1,214 @@
+"""Runs ``sqtvm`` commands for the tests of the documentation.
+
+``python -m tests.docs.command_server SOCKET``: imports torch, TVM and sqtvm once, then forks a
+process for every command that the stand-in program ``sqtvm`` hands over, in the caller's folder,
+with its environment and its standard streams. What a command needs of hardware is put in its place
+here: the serial port of the virtual board, energy meters, and labgrid's driver that flashes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import attr
+import labgrid.driver
+import numpy as np
+import serial
+from labgrid import target_factory
+from labgrid.driver.common import Driver
+from labgrid.protocol import BootstrapProtocol
+from serial.tools import list_ports
+
+from sqtvm import api, calibrate, pipeline
+from sqtvm.cli import main as command
+from sqtvm.firmware.boards import Board, board_names, load_board
+from sqtvm.frontend.factory import is_factory
+from sqtvm.frontend.load import load_model
+from sqtvm.measure import calibrated
+from sqtvm.settings import DeploySettings
+from tests.cli.conftest import FakeResult
+from tests.report.samples import report
+
+# Imported so that no command has to.
+__all__ = ["api", "labgrid"]
+
+BOARD_PORT = "/dev/ttyACM0"
+_RATE = 100_000
+# 4 ms at 110 mA, 6 ms at 20 mA.
+_TRIGGER = np.tile(np.repeat([False, True, False], [300, 400, 300]), 20)
+_AMPERES = np.where(_TRIGGER, 0.110, 0.020)
+
+
+def serve(path: Path) -> None:
+    put_in_place()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        while True:
+            connection, _ = listening.accept()
+            if os.fork() == 0:
+                listening.close()
+                handle(connection)
+            connection.close()
+
+
+def handle(connection: socket.socket) -> None:
+    """Never returns."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    status = 70
+    try:
+        message, streams, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        asked = json.loads(message)
+        os.chdir(asked["folder"])
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        sys.argv = ["sqtvm", *asked["arguments"]]
+        if asked["environment"].get("SQTVM_ONLY_CHECK"):
+            pipeline.deploy = checked_deploy  # type: ignore[assignment]
+        command()
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        connection.sendall(bytes([status]))
+        os._exit(0)
+
+
+def checked_deploy(settings: DeploySettings, *_: Any, **__: Any) -> FakeResult:
+    """Everything that a deployment is asked for is there; but nothing is deployed."""
+    load_board(settings.board)
+    sources = (settings.model, settings.data, settings.calibration, settings.training)
+    if "examples" in Path.cwd().parts:
+        # Their data comes with packages that may not be installed.
+        for source in sources:
+            assert source is None or Path(source.partition(":")[0] + ".py").is_file(), source
+    else:
+        assert settings.data
+        load_model(*sources)  # type: ignore[arg-type]
+    assert settings.model == str(settings.model)
+    assert is_factory(settings.model) or Path(settings.model).is_file()
+    return FakeResult(report())
+
+
+def put_in_place() -> None:
+    real = serial.serial_for_url
+
+    def serial_for_url(url: str, *arguments: Any, **options: Any) -> Any:
+        board = os.environ.get("SQTVM_VIRTUAL_BOARD", "")
+        return real(board if url.startswith("/dev/tty") else url, *arguments, **options)
+
+    serial.serial_for_url = serial_for_url
+    list_ports.comports = connected_ports
+    calibrated.calibration_path = calibration_path
+    calibrate.calibration_path = calibration_path
+    for name, module in (("ppk2_api.ppk2_api", "PPK2_API"), ("joulescope", "scan_require_one")):
+        fake = ModuleType(name)
+        setattr(fake, module, PowerProfilerKit if "ppk2" in name else Joulescope)
+        sys.modules[name] = fake
+
+
+def calibration_path(board: Board) -> Path:
+    """In the current folder, not beside the board files of the checkout."""
+    return Path.cwd() / f"{board.name}.cycles.toml"
+
+
+def connected_ports() -> list[SimpleNamespace]:
+    """One port, with the USB id of the board that was flashed last."""
+    last = Path(os.environ["SQTVM_VIRTUAL_BOARD_NAME"]).read_text()
+    usb = load_board(last).usb if last in board_names() else ()
+    if not usb:
+        return []
+    vendor, _, product = usb[0].partition(":")
+    port = SimpleNamespace(
+        device=BOARD_PORT, vid=int(vendor, 16), pid=int(product, 16), serial_number="1"
+    )
+    return [port]
+
+
+class PowerProfilerKit:
+    """Sends a recorded trace, by the interface of ppk2-api that sqtvm uses."""
+
+    def __init__(self, port: str) -> None:
+        self.sent = 0
+
+    def get_modifiers(self) -> None: ...
+
+    def set_source_voltage(self, millivolts: int) -> None: ...
+
+    def use_source_meter(self) -> None: ...
+
+    def toggle_DUT_power(self, state: str) -> None:  # noqa: N802
+        assert state == "ON"
+
+    def start_measuring(self) -> None: ...
+
+    def stop_measuring(self) -> None: ...
+
+    def get_data(self) -> bytes:
+        first, self.sent = self.sent, min(self.sent + 8000, len(_AMPERES))
+        return np.arange(first, self.sent, dtype=np.uint32).tobytes()
+
+    def get_samples(self, data: bytes) -> tuple[list[float], list[int]]:
+        numbers = np.frombuffer(data, np.uint32)
+        return list(_AMPERES[numbers] * 1e6), [int(high) for high in _TRIGGER[numbers]]
+
+
+class Joulescope:
+    """Gives a recorded trace, by the interface of the package joulescope that sqtvm uses."""
+
+    def __init__(self, name: str) -> None:
+        self.stream_buffer = self
+        self.sample_id_range = (0, len(_AMPERES))
+
+    def __enter__(self) -> Joulescope:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def parameter_set(self, name: str, value: str) -> None: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def samples_get(self, first: int, last: int, fields: Any) -> dict[str, Any]:
+        signals = {
+            "current": _AMPERES,
+            "voltage": np.full(len(_AMPERES), 3.3),
+            "current_lsb": _TRIGGER.astype(np.uint8),
+        }
+        return {
+            "time": {"sampling_frequency": {"value": _RATE}},
+            "signals": {name: {"value": signals[name]} for name in fields},
+        }
+
+
+@target_factory.reg_driver
+@attr.s(eq=False)
+class VirtualBoardDriver(Driver, BootstrapProtocol):
+    """What OpenOCDDriver is to labgrid, for the virtual board."""
+
+    def load(self, filename: str) -> None:
+        program = ["openocd", "-c", f"program {{{filename}}} verify reset exit"]
+        subprocess.run(program, check=True)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))

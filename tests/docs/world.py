@@ -1,0 +1,209 @@
+"""Where the documentation's commands run: a folder with a small network, its data, settings and
+firmware, and stand-ins for what is not there, first on PATH."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from tests.docs.pages import ROOT
+from tests.docs.stand_in import PROGRAMS
+from tests.docs.virtual_board import VirtualBoard
+
+# Run as they are; all else needs a stand-in.
+REAL = ("cd", "cp", "mkdir", "echo", "cat", "ls", "cmake", "source")
+SECONDS = 240
+_START_SECONDS = 120
+_NETWORK = '''
+from collections import OrderedDict
+import torch
+from torch import nn
+
+def lenet():
+    torch.manual_seed(0)
+    stack = nn.Sequential(OrderedDict(conv2=nn.Conv2d(4, 4, 3, stride=2, padding=1)))
+    layers = OrderedDict(
+        conv1=nn.Conv2d(3, 4, 3, stride=4, padding=1), relu1=nn.ReLU(),
+        stack3=stack, relu2=nn.ReLU(), flatten=nn.Flatten(), linear=nn.Linear(64, 3),
+    )
+    return nn.Sequential(layers)
+'''
+_DATA = '''
+import numpy as np
+import torch
+from torch.utils.data import TensorDataset
+
+def _read(name):
+    file = np.load(name)
+    return TensorDataset(torch.from_numpy(file["x"]), torch.from_numpy(file["y"]))
+
+def test():
+    return _read("test.npz")
+
+def train():
+    return _read("train.npz")
+'''
+SETTINGS = '''
+model = "net.onnx"
+data = "test.npz"
+training = "train.npz"
+board = "stm32f746"
+verify_samples = 5
+'''
+_FARM = '''
+targets:
+  f746:
+    resources:
+      NetworkSerialPort:
+        host: 127.0.0.1
+        port: {port}
+        protocol: raw
+    drivers:
+      VirtualBoardDriver: {{}}
+      SerialDriver: {{}}
+'''
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    stdout: str
+    stderr: str
+
+
+class World:
+    """``folder`` is where commands run; it is the same path for all pages, since build folders
+    hold paths, and is put back to its beginning by ``begin``."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self.folder = place / "project"
+        self._prepared = place / "prepared"
+        self._board = VirtualBoard(place)
+        self._programs = place / "programs"
+        self._programs.mkdir()
+        script = ROOT / "tests" / "docs" / "stand_in.py"
+        for name in PROGRAMS:
+            path = self._programs / name
+            path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" {name} "$@"\n')
+            path.chmod(0o755)
+        self._log = (place / "server.log").open("w")
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.docs.command_server", str(place / "server")],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}"},
+            stdout=self._log,
+            stderr=self._log,
+        )
+        try:
+            self._prepare()
+            self._wait_for_server()
+            self._prepare_by_commands()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._server.terminate()
+        self._server.wait()
+        self._board.close()
+        self._log.close()
+
+    def begin(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self._prepared, self.folder, symlinks=True)
+
+    def run(self, text: str, only_check: bool = False, folder: Path | None = None) -> Outcome:
+        """By bash, as it stands; only_check: deployments are read and checked, and nothing more."""
+        environment = {
+            **os.environ,
+            "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "SQTVM_DOCS_WORLD": str(self._place),
+            "SQTVM_DOCS_SERVER": str(self._place / "server"),
+            "SQTVM_VIRTUAL_BOARD": self._board.address,
+            "SQTVM_VIRTUAL_BOARD_NAME": str(self._board.name_path),
+            "SQTVM_VIRTUAL_BOARD_SOCKET": str(self._board.socket_path),
+            "SQTVM_ONLY_CHECK": "yes" if only_check else "",
+            "EDITOR": "true",
+            "COLUMNS": "100",
+        }
+        result = subprocess.run(
+            ["bash", "-c", text],
+            cwd=folder or self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return Outcome(result.returncode, result.stdout, result.stderr)
+
+    def calls(self) -> list[list[str]]:
+        """Of the stand-ins, so far."""
+        path = self._place / "calls"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def _prepare(self) -> None:
+        folder = self.folder
+        folder.mkdir()
+        (folder / "my_nets.py").write_text(_NETWORK)
+        (folder / "my_data.py").write_text(_DATA)
+        (folder / "sqtvm.toml").write_text(SETTINGS)
+        (folder / "env.yaml").write_text(_FARM.format(port=self._board.address.rpartition(":")[2]))
+        module: dict[str, object] = {}
+        exec(_NETWORK, module)
+        network: nn.Module = module["lenet"]()  # type: ignore[operator]
+        network.eval()
+        one = torch.zeros(1, 3, 32, 32)
+        with warnings.catch_warnings():
+            # The exporter of before: a tenth of the time.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(network, (one,), folder / "net.onnx", dynamo=False)
+        random = np.random.default_rng(0)
+        for name, count in (("test", 12), ("some", 12), ("train", 60)):
+            x = random.normal(size=(count, 3, 32, 32)).astype(np.float32)
+            # What the network itself says, so that there is accuracy to lose.
+            y = network(torch.from_numpy(x)).argmax(1).numpy()
+            np.savez(folder / f"{name}.npz", x=x, y=y)
+        rows = "".join(f"{n / 1000},{110 if 3 <= n % 10 < 7 else 20},{int(3 <= n % 10 < 7)}\n"
+                       for n in range(200))
+        (folder / "recording.csv").write_text(f"time_s,current_mA,trigger\n{rows}")
+        leave = shutil.ignore_patterns("sqtvm-out", "__pycache__", "weights.pt")
+        shutil.copytree(ROOT / "examples", folder / "examples", ignore=leave)
+        for name in ("templates", "boards", "scripts", "Dockerfile", "Makefile", "pyproject.toml",
+                     "constraints.txt"):
+            (folder / name).symlink_to(ROOT / name)
+        shutil.copy(ROOT / "boards" / "stm32f746.toml", folder / "mine.toml")
+
+    def _wait_for_server(self) -> None:
+        end = time.monotonic() + _START_SECONDS
+        while not (self._place / "server").exists():
+            if self._server.poll() is not None or time.monotonic() > end:
+                raise RuntimeError((self._place / "server.log").read_text())
+            time.sleep(0.05)
+
+    def _prepare_by_commands(self) -> None:
+        """A deployment that was made here, and the stages' files as the stages leave them."""
+        for command in ("sqtvm deploy --budget-ms 50", "sqtvm allocate"):
+            result = self.run(command)
+            assert result.status == 0, f"{command}: {result.stderr}"
+        shutil.copy(self.folder / "sqtvm-out" / "model.tar", self.folder / "network.tar")
+        shutil.copy(self.folder / "sqtvm-out" / "model.tar", self.folder / "model.tar")
+        result = self.run("sqtvm build network.tar")
+        assert result.status == 0, result.stderr
+        self.folder.rename(self._prepared)
+
+
