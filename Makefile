@@ -5,6 +5,8 @@ VENV := .venv/bin
 INSTALLED := .venv/installed-$(shell pwd -P | cksum | cut -d' ' -f1)
 # A test that hangs below Python, where its own time limit cannot end it, ends the run, with stacks.
 HANGS := -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
+# One thread of torch in each of two processes: more of them would wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
 
 .PHONY: help demo test test-all lint docs install system wheel-check clean
 
@@ -40,10 +42,10 @@ docs: install
 
 test: lint docs
 	bash scripts/wheel-check.sh quick
-	$(VENV)/python -m pytest -m "not slow" $(HANGS) --cov --cov-report=term
+	$(PYTEST) -m "not slow" $(HANGS)
 
 test-all: lint docs
-	$(VENV)/python -m pytest --cov --cov-report=term
+	$(PYTEST)
 	bash scripts/wheel-check.sh
 
 wheel-check: install
