@@ -13,7 +13,7 @@ _TITLE = re.compile(r'title="([^"]+)"')
 
 @dataclass(frozen=True)
 class Block:
-    """line: of its first line of text in the page; title: a file's name, where the fence has one."""
+    """line: of its text's first, in the page; title: a file's name, where the fence has one."""
 
     page: str
     line: int

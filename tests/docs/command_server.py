@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -31,9 +33,13 @@ from serial.tools import list_ports
 from sqtvm import api, calibrate, pipeline
 from sqtvm.cli import main as command
 from sqtvm.firmware.boards import Board, board_names, load_board
-from sqtvm.frontend.factory import is_factory
 from sqtvm.frontend.load import load_model
+from sqtvm.frontend.model import Model
 from sqtvm.measure import calibrated
+from sqtvm.measure.calibrated import Calibration
+from sqtvm.measure.cycles import Span
+from sqtvm.measure.target import Target
+from sqtvm.progress import OnProgress
 from sqtvm.settings import DeploySettings
 from tests.cli.conftest import FakeResult
 from tests.report.samples import report
@@ -75,10 +81,16 @@ def handle(connection: socket.socket) -> None:
         os.chdir(asked["folder"])
         os.environ.clear()
         os.environ.update(asked["environment"])
-        sys.argv = ["sqtvm", *asked["arguments"]]
+        sys.argv = [asked["program"], *asked["arguments"]]
         if asked["environment"].get("SQTVM_ONLY_CHECK"):
             pipeline.deploy = checked_deploy  # type: ignore[assignment]
-        command()
+            calibrate.calibrate = checked_calibration  # type: ignore[assignment]
+        if asked["program"] == "sqtvm":
+            command()
+        else:
+            sys.argv = asked["arguments"]
+            sys.path.insert(0, asked["folder"])
+            runpy.run_path(sys.argv[0], run_name="__main__")
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -91,9 +103,14 @@ def handle(connection: socket.socket) -> None:
         os._exit(0)
 
 
-def checked_deploy(settings: DeploySettings, *_: Any, **__: Any) -> FakeResult:
+def checked_deploy(
+    settings: DeploySettings, _: OnProgress, read: Callable[[], Model] | None = None
+) -> FakeResult:
     """Everything that a deployment is asked for is there; but nothing is deployed."""
     load_board(settings.board)
+    if read is not None:
+        read()
+        return FakeResult(report())
     sources = (settings.model, settings.data, settings.calibration, settings.training)
     if "examples" in Path.cwd().parts:
         # Their data comes with packages that may not be installed.
@@ -102,9 +119,16 @@ def checked_deploy(settings: DeploySettings, *_: Any, **__: Any) -> FakeResult:
     else:
         assert settings.data
         load_model(*sources)  # type: ignore[arg-type]
-    assert settings.model == str(settings.model)
-    assert is_factory(settings.model) or Path(settings.model).is_file()
     return FakeResult(report())
+
+
+def checked_calibration(board: Board, target: Target, *_: Any) -> tuple[Calibration, Path]:
+    assert target.kind == "serial"
+    span = Span(low=1, likely=1, high=1)
+    found = Calibration(
+        base="m", base_version=1, board=board.name, date="", layers=3, scale=span, fills=1
+    )
+    return found, calibration_path(board)
 
 
 def put_in_place() -> None:

@@ -28,14 +28,17 @@ OTHER_DEBIAN = {
 
 
 def main(name: str, arguments: list[str]) -> int:
-    with (Path(os.environ["SQTVM_DOCS_WORLD"]) / "calls").open("a") as record:
-        record.write(json.dumps([name, *arguments]) + "\n")
     return PROGRAMS[name](arguments)
 
 
 def sqtvm(arguments: list[str]) -> int:
-    """By the server of test processes, which has torch and TVM already."""
+    return by_server("sqtvm", arguments)
+
+
+def by_server(program: str, arguments: list[str]) -> int:
+    """In a process that has torch and TVM already."""
     asked = {
+        "program": program,
         "arguments": arguments,
         "folder": str(Path.cwd()),
         "environment": dict(os.environ),
@@ -54,7 +57,7 @@ def python(arguments: list[str]) -> int:
         return subprocess.call([sys.executable, "-m", arguments[1], "--help"], cwd=ROOT)
     if os.environ.get("SQTVM_ONLY_CHECK") and "examples" in Path.cwd().parts:
         return subprocess.call([sys.executable, "-m", "py_compile", *arguments])
-    return subprocess.call([sys.executable, *arguments])
+    return by_server("python", arguments)
 
 
 def pip(arguments: list[str]) -> int:

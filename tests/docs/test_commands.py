@@ -1,11 +1,16 @@
-"""Every command in the documentation runs: as it stands, in a folder as the pages assume it."""
+"""Every command in the documentation runs: as it stands, in a folder as the pages assume it.
+
+Hardware, registries and minutes of work have stand-ins (``stand_in.py``, ``command_server.py``),
+and a command that is neither real nor has one fails. Commands of one block run in one shell's
+folder, those of one page in one folder, in their order.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import chain
 
 import pytest
 
@@ -14,19 +19,20 @@ from tests.docs.pages import pages
 from tests.docs.stand_in import PROGRAMS
 from tests.docs.world import REAL, World
 
-# Deployments on these pages are made; on the others they are read and checked only.
-DEPLOYED = ("README.md", "docs/tutorial.md")
-_SEPARATORS = ("&&", "||", ";", "|", "&")
+# Deployed for real even by `make test`; other deployments are read and checked there, and made
+# only by the slow test. So it is with what fits a model to a board.
+QUICK_DEPLOYMENTS = (("README.md", "sqtvm deploy --board stm32f746 --budget-ms 50"),)
+# After these, a command begins.
+_SEPARATORS = {"&&", "||", ";", "|", "&", "(", ")"}
+_ASSIGNMENT = re.compile(r"\w+=")
 
 
-def blocks() -> Iterator[Block]:
-    for page, text in pages().items():
-        yield from blocks_of(page, text)
+def all_blocks() -> Iterator[Block]:
+    return chain.from_iterable(blocks_of(page, text) for page, text in pages().items())
 
 
-COMMANDS = [
-    command for block in blocks() if block.language in SHELL for command in commands_of(block)
-]
+BLOCKS = [block for block in all_blocks() if block.language in SHELL]
+COMMANDS = [command for block in BLOCKS for command in commands_of(block)]
 
 
 @pytest.fixture(scope="module")
@@ -38,54 +44,107 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         made.close()
 
 
-class _Reader:
-    """Has the page's state from one command to the next: its folder, and what was written."""
+class Reader:
+    """Somebody who types one page's commands, from the first to the last."""
 
-    page = ""
-    folder: Path | None = None
+    def __init__(self) -> None:
+        self.page = ""
+        self.block = 0
+
+    def type(self, block: Block, world: World, only_check: bool) -> None:
+        if self.page != block.page:
+            self.page = block.page
+            world.begin()
+            for written in blocks_of(block.page, pages()[block.page]):
+                if written.title:
+                    (world.folder / written.title).write_text(written.text)
+        folder = world.folder
+        for command in commands_of(block):
+            quick = (command.page, command.text) in QUICK_DEPLOYMENTS
+            settings = world.folder / "sqtvm.toml"
+            prepared = settings.read_text()
+            if "sqtvm init" in command.text:
+                settings.unlink()
+            outcome = world.run(command.text, folder, only_check and not quick)
+            folder = outcome.folder
+            assert outcome.status == 0, f"{command}\n{outcome.stdout}\n{outcome.stderr}"
+            if "sqtvm init" in command.text:
+                assert "[budget]" in settings.read_text()
+                # What the reader fills in.
+                settings.write_text(prepared)
 
 
-_READER = _Reader()
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader()
+
+
+@pytest.fixture(scope="module")
+def slow_reader() -> Reader:
+    return Reader()
+
+
+def _name(block: Block) -> str:
+    return f"{block.page}:{block.line}"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("block", BLOCKS, ids=_name)
+def test_commands_run(block: Block, world: World, reader: Reader) -> None:
+    reader.type(block, world, only_check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    "block", [block for block in BLOCKS if not block.page.startswith("examples/")], ids=_name
+)
+def test_deployments_run_to_their_end(block: Block, world: World, slow_reader: Reader) -> None:
+    """The examples' own lines are run by tests/examples."""
+    slow_reader.type(block, world, only_check=False)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
-def test_command_runs(command: Command, world: World) -> None:
-    if _READER.page != command.page:
-        _READER.page = command.page
-        world.begin()
-        _write_titled_blocks(command.page, world.folder)
-    if "sqtvm init" in command.text:
-        settings = world.folder / "sqtvm.toml"
-        before = settings.read_text()
-        settings.unlink()
-    outcome = world.run(command.text, only_check=command.page not in DEPLOYED)
-    if "sqtvm init" in command.text:
-        # The reader then fills it in.
-        assert settings.read_text().startswith("# What `sqtvm deploy` makes")
-        settings.write_text(before)
-    assert outcome.status == 0, f"{command}\n{outcome.stdout}\n{outcome.stderr}"
-
-
-def _write_titled_blocks(page: str, folder: Path) -> None:
-    for block in blocks_of(page, pages()[page]):
-        if block.title:
-            (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
-            (folder / block.title).write_text(block.text)
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=str)
-def test_command_has_a_rule(command: Command) -> None:
-    for program in programs_of(command.text):
-        assert program in REAL or program in PROGRAMS, f"{command}: nothing tells how to run it"
+def test_something_tells_how_to_run_each_program(command: Command) -> None:
+    programs = programs_of(command.text)
+    assert programs
+    for program in programs:
+        assert program in REAL or program in PROGRAMS, (
+            f"{command}: nothing tells how {program} runs"
+        )
 
 
 def programs_of(text: str) -> list[str]:
-    words = list(shlex.shlex(text, posix=True, punctuation_chars=True))
-    return words
+    """The first word of every command of a line."""
+    reader = shlex.shlex(text, posix=True, punctuation_chars=True)
+    reader.whitespace_split = True
+    found = []
+    begins = True
+    for word in reader:
+        if word in _SEPARATORS:
+            begins = True
+        elif begins and not _ASSIGNMENT.match(word):
+            found.append(word)
+            begins = False
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "programs"),
+    [
+        ("sqtvm boards # all of them", ["sqtvm"]),
+        ("cd a && A=b sqtvm deploy --out 'x && y' > z || echo 1", ["cd", "sqtvm", "echo"]),
+        ("rm -rf x; sqtvm run | head", ["rm", "sqtvm", "head"]),
+    ],
+)
+def test_programs_are_found(text: str, programs: list[str]) -> None:
+    assert programs_of(text) == programs
 
 
 def test_commands_stand_in_shell_blocks() -> None:
-    for block in blocks():
-        if block.language not in SHELL:
-            for line in block.text.splitlines():
-                assert not re.match(rf"({'|'.join(PROGRAMS)}|cd) ", line), f"{block.page}: {line}"
+    """Else none of the tests above would see them."""
+    begins = re.compile(rf"\s*(?:\$ )?(?:{'|'.join(map(re.escape, PROGRAMS))}) [\w./-]")
+    for block in all_blocks():
+        if block.language not in SHELL and block.language not in ("yaml", "python", "text"):
+            for number, line in enumerate(block.text.splitlines(), block.line):
+                assert not begins.match(line), f"{block.page}:{number}: not in a block marked sh"

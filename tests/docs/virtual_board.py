@@ -8,7 +8,6 @@ import re
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -17,7 +16,6 @@ from sqtvm.errors import BoardError
 from sqtvm.firmware.boards import Board, load_board
 from sqtvm.measure.counted import emulated_machine
 from sqtvm.measure.emulator import Machine
-
 
 _BUILDS = shutil.ignore_patterns("build")
 _CLOCK = re.compile(r"(?<=#define BOARD_CLOCK_HZ )\w+")
@@ -40,6 +38,7 @@ class VirtualBoard:
             self._port = free.getsockname()[1]
         self.address = f"socket://127.0.0.1:{self._port}"
         self._qemu: subprocess.Popen[bytes] | None = None
+        self._messages = (folder / "virtual-board.log").open("w+b")
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(self.socket_path))
         self._listening.listen()
@@ -48,6 +47,7 @@ class VirtualBoard:
     def close(self) -> None:
         self._listening.close()
         self._stop()
+        self._messages.close()
 
     def _serve(self) -> None:
         while True:
@@ -80,7 +80,9 @@ class VirtualBoard:
         self.name_path.write_text(named["board"])
 
     def _start(self, machine: Machine, elf: Path) -> None:
-        messages = tempfile.TemporaryFile()
+        messages = self._messages
+        messages.seek(0)
+        messages.truncate()
         self._qemu = subprocess.Popen(
             [
                 *(machine.program, "-machine", machine.machine),

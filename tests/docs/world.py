@@ -3,7 +3,6 @@ firmware, and stand-ins for what is not there, first on PATH."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -25,7 +24,7 @@ from tests.docs.virtual_board import VirtualBoard
 REAL = ("cd", "cp", "mkdir", "echo", "cat", "ls", "cmake", "source")
 SECONDS = 240
 _START_SECONDS = 120
-_NETWORK = '''
+_NETWORK = """
 from collections import OrderedDict
 import torch
 from torch import nn
@@ -38,8 +37,8 @@ def lenet():
         stack3=stack, relu2=nn.ReLU(), flatten=nn.Flatten(), linear=nn.Linear(64, 3),
     )
     return nn.Sequential(layers)
-'''
-_DATA = '''
+"""
+_DATA = """
 import numpy as np
 import torch
 from torch.utils.data import TensorDataset
@@ -53,15 +52,15 @@ def test():
 
 def train():
     return _read("train.npz")
-'''
-SETTINGS = '''
+"""
+SETTINGS = """
 model = "net.onnx"
 data = "test.npz"
 training = "train.npz"
 board = "stm32f746"
 verify_samples = 5
-'''
-_FARM = '''
+"""
+_FARM = """
 targets:
   f746:
     resources:
@@ -72,14 +71,17 @@ targets:
     drivers:
       VirtualBoardDriver: {{}}
       SerialDriver: {{}}
-'''
+"""
 
 
 @dataclass(frozen=True)
 class Outcome:
+    """folder: the one in which the next command of the same shell would run."""
+
     status: int
     stdout: str
     stderr: str
+    folder: Path
 
 
 class World:
@@ -124,13 +126,13 @@ class World:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self._prepared, self.folder, symlinks=True)
 
-    def run(self, text: str, only_check: bool = False, folder: Path | None = None) -> Outcome:
+    def run(self, text: str, folder: Path | None = None, only_check: bool = False) -> Outcome:
         """By bash, as it stands; only_check: deployments are read and checked, and nothing more."""
+        then = self._place / "then"
         environment = {
             **os.environ,
             "PATH": f"{self._programs}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
-            "SQTVM_DOCS_WORLD": str(self._place),
             "SQTVM_DOCS_SERVER": str(self._place / "server"),
             "SQTVM_VIRTUAL_BOARD": self._board.address,
             "SQTVM_VIRTUAL_BOARD_NAME": str(self._board.name_path),
@@ -140,7 +142,7 @@ class World:
             "COLUMNS": "100",
         }
         result = subprocess.run(
-            ["bash", "-c", text],
+            ["bash", "-c", f'trap "pwd >{then}" EXIT\n{text}'],
             cwd=folder or self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -149,12 +151,8 @@ class World:
             timeout=SECONDS,
             check=False,
         )
-        return Outcome(result.returncode, result.stdout, result.stderr)
-
-    def calls(self) -> list[list[str]]:
-        """Of the stand-ins, so far."""
-        path = self._place / "calls"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        after = Path(then.read_text().strip())
+        return Outcome(result.returncode, result.stdout, result.stderr, after)
 
     def _prepare(self) -> None:
         folder = self.folder
@@ -178,13 +176,22 @@ class World:
             # What the network itself says, so that there is accuracy to lose.
             y = network(torch.from_numpy(x)).argmax(1).numpy()
             np.savez(folder / f"{name}.npz", x=x, y=y)
-        rows = "".join(f"{n / 1000},{110 if 3 <= n % 10 < 7 else 20},{int(3 <= n % 10 < 7)}\n"
-                       for n in range(200))
+        rows = "".join(
+            f"{n / 1000},{110 if 3 <= n % 10 < 7 else 20},{int(3 <= n % 10 < 7)}\n"
+            for n in range(200)
+        )
         (folder / "recording.csv").write_text(f"time_s,current_mA,trigger\n{rows}")
         leave = shutil.ignore_patterns("sqtvm-out", "__pycache__", "weights.pt")
         shutil.copytree(ROOT / "examples", folder / "examples", ignore=leave)
-        for name in ("templates", "boards", "scripts", "Dockerfile", "Makefile", "pyproject.toml",
-                     "constraints.txt"):
+        for name in (
+            "templates",
+            "boards",
+            "scripts",
+            "Dockerfile",
+            "Makefile",
+            "pyproject.toml",
+            "constraints.txt",
+        ):
             (folder / name).symlink_to(ROOT / name)
         shutil.copy(ROOT / "boards" / "stm32f746.toml", folder / "mine.toml")
 
@@ -205,5 +212,3 @@ class World:
         result = self.run("sqtvm build network.tar")
         assert result.status == 0, result.stderr
         self.folder.rename(self._prepared)
-
-
