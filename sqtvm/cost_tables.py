@@ -164,7 +164,7 @@ def layer_cases(
             if layer.name not in weighted and bits != BITS[0]:
                 continue
             own = weighted.get(layer.name, 0)
-            call = kernel_call(layer, network, style)
+            call = kernel_call(layer, network, style.on(board.tvm_target))
             shape = _shape(layer, network)
             code = kernel_digest(call, style)
             key = CostKey(code, *common, shape, own, timing(board, target))

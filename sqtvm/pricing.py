@@ -69,7 +69,8 @@ def remember(
 
 def _key(workshop: Workshop, network: IntegerNetwork, style: KernelStyle) -> CostKey:
     board = workshop.board
-    calls = [kernel_call(layer, network, style) for layer in network.layers]
+    on_board = style.on(board.tvm_target)
+    calls = [kernel_call(layer, network, on_board) for layer in network.layers]
     parts = [cost_tables.kernel_digest(call, style) for call in calls]
     wiring = [f"{layer.name} {layer.inputs}" for layer in network.layers]
     return CostKey(

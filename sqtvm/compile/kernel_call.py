@@ -8,13 +8,24 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+_SINGLE_ISSUE = ("cortex-m4", "cortex-m33")
+"""Cores with SMLAD that issue one instruction at a time."""
+
 
 class KernelStyle(StrEnum):
-    """fast: one function a geometry, its extents constants of the C compiler; compact: one
-    function a family, extents read from flash at run time, which costs time and saves code."""
+    """fast: one function a geometry, its extents constants of the C compiler; fast_fours: the same
+    with convolutions' weights in the order that suits cores which issue one instruction at a
+    time; compact: one function a family, extents read from flash at run time, which costs time
+    and saves code."""
 
     FAST = "fast"
+    FAST_FOURS = "fast_fours"
     COMPACT = "compact"
+
+    def on(self, target: str) -> KernelStyle:
+        """What it means for a TVM target such as ``c -keys=arm_cpu,cpu -mcpu=cortex-m4``."""
+        single_issue = any(f"-mcpu={cpu}" in target.split() for cpu in _SINGLE_ISSUE)
+        return KernelStyle.FAST_FOURS if self is KernelStyle.FAST and single_issue else self
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ def compile_network(
     target: as TVM writes it, ``c -keys=arm_cpu,cpu -mcpu=cortex-m7``; destination: of the
     ``.tar``, written whole or not at all. Raises SqtvmError when TVM refuses the network.
     """
+    style = style.on(target)
     calls = {layer.name: kernel_call(layer, network, style) for layer in network.layers}
     module = quantize_layers(import_graph(graph).module, network, calls)
     overlaps = [call.overlaps for call in calls.values()]

@@ -29,8 +29,13 @@ def keeps_scale(node: Node) -> bool:
 
 
 def weight_range(weight_bits: int) -> tuple[int, int]:
-    """The smallest and the largest integer weight: -8 and 7 at 4 bits."""
-    return -(1 << (weight_bits - 1)), (1 << (weight_bits - 1)) - 1
+    """The smallest and the largest integer weight: -8 and 7 at 4 bits.
+
+    At 8 bits -127: the level below it would be worth next to nothing, and without it two weights
+    fit the 16 bits in which kernels multiply them.
+    """
+    largest = (1 << (weight_bits - 1)) - 1
+    return (-largest if weight_bits == 8 else -largest - 1), largest
 
 
 def weight_bytes(node: Node, weight_bits: int) -> int:
@@ -57,7 +62,7 @@ def from_range(low: float, high: float, activation_bits: int = 8) -> TensorQuant
     scale = (high - low) / ((1 << activation_bits) - 1)
     if scale < 1e-30:
         return TensorQuantization(DEAD_SCALE * (1 << (8 - activation_bits)), 0, activation_bits)
-    least, largest = weight_range(activation_bits)
+    least, largest = -(1 << (activation_bits - 1)), (1 << (activation_bits - 1)) - 1
     zero_point = round(min(max(least - low / scale, least), largest))
     return TensorQuantization(scale, zero_point, activation_bits)
 

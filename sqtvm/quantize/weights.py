@@ -19,7 +19,7 @@ _REFINEMENTS = 4
 def quantize_weights(weight: FloatArray, weight_bits: int) -> tuple[Int8Array, NDArray[np.float64]]:
     """Integers and scales with weight ~ scale[out] * integer, least squared error a channel.
 
-    weight: float32 [out, ...]; the integers have its shape and lie in [-2^(b-1), 2^(b-1) - 1];
+    weight: float32 [out, ...]; the integers have its shape and lie in ``weight_range``;
     scales are float64 [out], not 0. The clip is searched a channel: candidate scales
     first, then rounding and the least-squares scale in turn, which never makes it worse.
     Below 8 bits, where the level that the negative side has more counts, a channel's scale is

@@ -26,12 +26,14 @@ def convolution(
     padding: tuple[int, int, int, int] = (0, 0, 0, 0),
     groups: int = 1,
     clip: n.OutputRange = _FULL,
+    symmetric: bool = False,
 ) -> Case:
+    """symmetric: weights without the one that has no positive counterpart."""
     random = np.random.default_rng(seed)
     height, width, channels = size
     half = 1 << (bits - 1)
     shape = (out, *kernel, channels // groups)
-    weight = random.integers(-half, half, shape).astype(np.int8)
+    weight = random.integers(-half + symmetric, half, shape).astype(np.int8)
     spread = np.sqrt(np.prod(shape[1:])) * 74 * half / 2
     multiplier = random.uniform(20, 60, out) / spread * 2**32
     op = n.IntegerConv2d(
@@ -131,6 +133,40 @@ def depthwises(draw: DrawFn) -> Case:
     return dataclasses.replace(layer, op=op), [x], quantizations
 
 
+def foldable_cases(seed: int, bits: int) -> list[Case]:
+    """Channels in fours, with weights as the quantizer gives them: odd and even positions and
+    quads, shifts and clips, weights at the ends of their range."""
+    same = (1, 1, 1, 1)
+    drawn: list[tuple[tuple[int, int, int], int, int, int, n.OutputRange]] = [
+        ((5, 5, 4), 4, 1, 1, _FULL),
+        ((4, 4, 8), 16, 1, 1, _RELU6),
+        ((3, 3, 20), 8, 1, 1, _FULL),
+        ((4, 3, 64), 64, 1, 1, _FULL),
+        ((1, 1, 12), 8, 1, 1, _FULL),
+        ((9, 7, 1), 8, 3, 1, _RELU6),
+        ((8, 8, 3), 8, 3, 2, _FULL),
+        ((5, 5, 16), 12, 3, 1, _FULL),
+        ((6, 5, 36), 8, 3, 2, _RELU6),
+    ]
+    cases = []
+    for size, out, kernel, stride, clip in drawn:
+        padding = same if kernel == 3 else (0, 0, 0, 0)
+        extents = (kernel, kernel)
+        cases.append(
+            convolution(seed, bits, size, out, extents, stride, padding, 1, clip, symmetric=True)
+        )
+    cases.append(convolution(seed, bits, (5, 4, 12), 24, (3, 3), 1, same, 3, symmetric=True))
+    layer, inputs, quantizations = cases[3]
+    op = layer.op
+    assert isinstance(op, n.IntegerConv2d)
+    largest = (1 << (bits - 1)) - 1
+    for weight, x in ((largest, 127), (-largest, -128), (largest, -128)):
+        extreme = dataclasses.replace(op, weight=np.full_like(op.weight, weight), left_shift=2)
+        filled = [np.full_like(inputs[0], x)]
+        cases.append((dataclasses.replace(layer, op=extreme), filled, quantizations))
+    return cases
+
+
 def fixed_cases() -> list[Case]:
     """Every bits by: first layers, odd sizes, every loop's remainder, strides, groups."""
     same = (1, 1, 1, 1)
@@ -145,6 +181,7 @@ def fixed_cases() -> list[Case]:
             convolution(seed, bits, (4, 3, 64), 64, (1, 1)),
             convolution(seed, bits, (7, 6, 6), 5, (4, 10), 2, (1, 4, 2, 5)),
             convolution(seed, bits, (5, 4, 12), 18, (3, 3), 1, same, groups=3),
+            *foldable_cases(seed, bits),
             *depthwise_cases(seed, bits),
             linear(seed, bits, 64, 10),
             linear(seed, bits, 37, 3),

@@ -10,7 +10,7 @@ import pytest
 from sqtvm.compile.kernel_call import KernelCall, KernelStyle
 from sqtvm.compile.layouts import kernel_call
 from tests.kernels.cases import fixed_cases
-from tests.kernels.emulation import M7, M55, Core, emulate
+from tests.kernels.emulation import M4, M7, M55, Core, emulate
 from tests.kernels.packed_cases import fixed_packed_cases
 from tests.kernels.program import array, build, kernels_of, network_of, stored_case
 from tests.quantize.layers import Case
@@ -76,7 +76,14 @@ def test_outputs_may_lie_over_inputs(style: KernelStyle, tmp_path: Path) -> None
     assert (done.stdout.strip(), done.stderr) == ("0", ""), "number of the case from 1"
 
 
-@pytest.mark.parametrize("core", [pytest.param(M7, id="m7"), pytest.param(M55, id="m55")])
-def test_outputs_may_lie_over_inputs_on(core: Core, tmp_path: Path) -> None:
-    differing = emulate(program(CASES, KernelStyle.FAST), tmp_path, core)
+@pytest.mark.parametrize(
+    ("core", "style"),
+    [
+        pytest.param(M7, KernelStyle.FAST, id="m7"),
+        pytest.param(M4, KernelStyle.FAST_FOURS, id="m4"),
+        pytest.param(M55, KernelStyle.FAST, id="m55"),
+    ],
+)
+def test_outputs_may_lie_over_inputs_on(core: Core, style: KernelStyle, tmp_path: Path) -> None:
+    differing = emulate(program(CASES, style), tmp_path, core)
     assert differing == 0, f"case {differing} differs: {CASES[differing - 1]}"

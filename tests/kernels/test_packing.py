@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sqtvm.compile.layouts.folding import can_fold, pack_channel_fours
 from sqtvm.compile.layouts.packing import (
     pack_channel_pairs,
     pack_feature_fours,
@@ -48,6 +49,52 @@ def test_channel_pairs(seed: int, rows: int, depth: int, bits: int) -> None:
             bit = first + bits * (2 * channel + inner % 2) + 16 * (inner // 2)
             word = (pair * quads + quad) * bits // 4
             assert lane(packed, word, bit, bits) == weight[row, k]
+
+
+@given(SEED, st.integers(1, 5), EXTENT, BITS)
+def test_channel_fours(seed: int, fours: int, depth: int, bits: int) -> None:
+    weight = weights(seed, 4 * fours, depth, bits)
+    if bits == 8:
+        weight = np.maximum(weight, -127)
+    assert can_fold(weight[None], bits)
+    packed = pack_channel_fours(weight, bits)
+    quads = -(-depth // 4)
+    assert len(packed) == fours * quads * 2 * bits
+    offset = 1 << (bits - 1)
+    for row in range(4 * fours):
+        four, channel = divmod(row, 4)
+        for k in range(depth):
+            quad, inner = divmod(k, 4)
+            half, lane = inner % 2, inner // 2
+            at = (four * quads + quad) * 2 * bits
+            if bits == 2:
+                stored = (int(packed[at + 2 * lane + half]) >> (2 * channel)) & 3
+                assert stored - offset == weight[row, k]
+                continue
+            at += 8 * half + 4 * (channel // 2) if bits == 8 else 4 * half
+            folded = int(packed[at + 2 * lane : at + 2 * lane + 2].view("<i2")[0])
+            if bits == 4:
+                value = folded >> 12 if channel == 3 else ((folded >> (4 * channel)) & 15) - offset
+            else:
+                even = (folded & 255) - 256 * ((folded & 128) > 0)
+                value = (folded - even) // 256 if channel % 2 else even
+            assert value == weight[row, k]
+
+
+@pytest.mark.parametrize(
+    ("value", "channels", "depth", "bits", "folds"),
+    [
+        (-128, 4, 1, 8, False),  # leaves no room for a neighbour in 16 bits
+        (-127, 4, 516, 8, True),
+        (-127, 4, 517, 8, False),  # 256 * 128 * 127 * 517 is past int32
+        (-8, 8, 511, 4, True),
+        (-8, 8, 512, 4, False),
+        (-2, 8, 4096, 2, True),
+        (1, 6, 4, 8, False),
+    ],
+)
+def test_what_can_be_folded(value: int, channels: int, depth: int, bits: int, folds: bool) -> None:
+    assert can_fold(np.full((1, channels, depth), value, np.int8), bits) is folds
 
 
 @given(SEED, EXTENT, EXTENT, BITS)

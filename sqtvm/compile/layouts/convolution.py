@@ -8,6 +8,7 @@ import numpy as np
 
 from sqtvm.compile.kernel_call import KernelCall, KernelStyle, Overlap
 from sqtvm.compile.layouts.depthwise import depthwise_call
+from sqtvm.compile.layouts.folding import can_fold, pack_channel_fours
 from sqtvm.compile.layouts.overlap import convolution_lead
 from sqtvm.compile.layouts.packing import (
     pack_channel_pairs,
@@ -45,8 +46,10 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
     _, kernel_height, kernel_width, depth_channels = op.weight.shape
     depth = kernel_height * kernel_width * depth_channels
     stored_bits = _stored_bits(op, style)
-    quads = padded_quads(depth, stored_bits)
     group_channels = out_channels // op.groups
+    groups = _kernel_rows_then_tails(op.weight).reshape(op.groups, group_channels, depth)
+    block = 4 if style is KernelStyle.FAST_FOURS and can_fold(groups, stored_bits) else 2
+    quads = padded_quads(depth, stored_bits) if block == 2 else -(-depth // 4)
     shape: tuple[Field, ...] = (
         ("in_height", in_height),
         ("in_width", in_width),
@@ -64,11 +67,11 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
         ("pad_left", op.padding[1]),
         ("quads", quads),
         ("weight_bits", stored_bits),
+        ("channel_block", block),
     )
-    groups = _kernel_rows_then_tails(op.weight).reshape(op.groups, group_channels, depth)
-    packed = [pack_channel_pairs(group, stored_bits) for group in groups]
-    parameters = _grouped_parameters(layer, network, op.groups)
-    even_channels = group_channels + group_channels % 2
+    pack = pack_channel_fours if block == 4 else pack_channel_pairs
+    packed = [pack(group, stored_bits) for group in groups]
+    parameters = _grouped_parameters(layer, network, op.groups, block)
     structures = [
         Structure("sqtvm_conv2d_shape", "shape", shape),
         requantization(op),
@@ -79,7 +82,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
         groups_fields = (
             ("count", op.groups),
             ("weight_bytes", len(packed[0])),
-            ("parameter_words", 4 + 2 * even_channels),
+            ("parameter_words", len(parameters) // op.groups),
         )
         structures.append(Structure("sqtvm_groups", "groups", groups_fields))
         body = ["  sqtvm_grouped_conv2d(x0, c0, c1, y, scratch, &shape, groups, requantization);"]
@@ -92,7 +95,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
         inputs=1,
         constants=(np.concatenate(packed), parameters),
         scratch_bytes=_conv2d_scratch(dict(shape)),
-        overlaps=(_conv2d_overlap(layer, network),),
+        overlaps=(_conv2d_overlap(layer, network, _positions(block)),),
         weight_bits=op.weight_bits,
     )
 
@@ -100,7 +103,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
 def _stored_bits(op: IntegerConv2d, style: KernelStyle) -> int:
     """Few weights are stored as bytes by fast kernels: fewer bits would spare less flash than the
     sums of activations cost time."""
-    few = op.weight.size <= _FEW_WEIGHTS and style is KernelStyle.FAST
+    few = op.weight.size <= _FEW_WEIGHTS and style is not KernelStyle.COMPACT
     return 8 if few else op.weight_bits
 
 
@@ -114,7 +117,12 @@ def _kernel_rows_then_tails(weight: Int8Array) -> Int8Array:
     return np.concatenate(parts, axis=1)
 
 
-def _conv2d_overlap(layer: IntegerLayer, network: IntegerNetwork) -> Overlap | None:
+def _positions(channel_block: int) -> int:
+    """Output positions that conv2d.h makes at a time."""
+    return 2 if channel_block == 4 else 3
+
+
+def _conv2d_overlap(layer: IntegerLayer, network: IntegerNetwork, positions: int) -> Overlap | None:
     op = layer.op
     assert isinstance(op, IntegerConv2d)
     if op.groups > 1:
@@ -123,7 +131,12 @@ def _conv2d_overlap(layer: IntegerLayer, network: IntegerNetwork) -> Overlap | N
     pointwise = op.weight.shape[1:3] == (1, 1) and source[:2] == layer.shape[:2]
     return Overlap(
         convolution_lead(
-            source, layer.shape, top=op.padding[0], stride=op.stride[0], pointwise=pointwise
+            source,
+            layer.shape,
+            top=op.padding[0],
+            stride=op.stride[0],
+            pointwise=pointwise,
+            tile=positions,
         )
     )
 
@@ -132,7 +145,7 @@ def _conv2d_scratch(shape: dict[str, int]) -> int:
     """Bytes of what conv2d.h works in: columns, kernel rows, tails and, below 8 bits, sums."""
     run = shape["kernel_width"] * shape["in_channels"]
     tails = -(-shape["kernel_height"] * (run % 4) // 4) * 4
-    scratch = shape["quads"] * 24 + run * 4 + tails * 3
+    scratch = shape["quads"] * 8 * _positions(shape["channel_block"]) + run * 4 + tails * 3
     overlap = shape["kernel_height"] * shape["kernel_width"]
     if (
         shape["weight_bits"] < 8
@@ -147,19 +160,19 @@ def _conv2d_scratch(shape: dict[str, int]) -> int:
 
 
 def _grouped_parameters(
-    layer: IntegerLayer, network: IntegerNetwork, groups: int
+    layer: IntegerLayer, network: IntegerNetwork, groups: int, block: int
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-    """Every group has a head of its own before its channels, whose biases and multipliers stand
-    side by side in pairs."""
+    """Every group has a head of its own before its channels, of which `block` have their biases
+    and then their multipliers side by side."""
     source = network.quantization_of(layer.inputs[0])
     words = weighted_parameters(layer, source, 1)
     per_group = words[4:].reshape(groups, -1)
     channels = per_group.shape[1] // 2
-    padding = np.zeros((groups, 2 * (channels % 2)), np.int32)
+    padding = np.zeros((groups, 2 * (-channels % block)), np.int32)
     heads = np.tile(words[:4], (groups, 1))
-    even = np.concatenate([per_group, padding], axis=1)
-    pairs = even.reshape(groups, -1, 2, 2).transpose(0, 1, 3, 2).reshape(groups, -1)
-    return np.concatenate([heads, pairs], axis=1).reshape(-1)
+    whole = np.concatenate([per_group, padding], axis=1)
+    blocks = whole.reshape(groups, -1, block, 2).transpose(0, 1, 3, 2).reshape(groups, -1)
+    return np.concatenate([heads, blocks], axis=1).reshape(-1)
 
 
 def linear_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from sqtvm.frontend.graph import Shape
 
-_TILE = 3  # output positions of a convolution at a time
-
 
 @dataclass(frozen=True)
 class Step:
@@ -34,9 +32,10 @@ def lead_bytes(steps: Sequence[Step], input_bytes: int) -> int:
 
 
 def convolution_lead(
-    source: Shape, output: Shape, *, top: int, stride: int, pointwise: bool
+    source: Shape, output: Shape, *, top: int, stride: int, pointwise: bool, tile: int
 ) -> int:
-    """conv2d.h's: three positions at a time, the last three again where they are not a multiple.
+    """conv2d.h's: ``tile`` positions at a time; the last three again where they are not a multiple
+    of three.
 
     source, output: height, width, channels; top: rows of padding above; stride: in rows.
     pointwise: reads no other position than it writes; else whole rows from its window's first on.
@@ -44,14 +43,14 @@ def convolution_lead(
     height, width, channels = source
     out_height, out_width, out_channels = output
     positions = out_height * out_width
-    starts = list(range(0, positions, _TILE))
-    if positions >= _TILE:
-        starts[-1] = min(starts[-1], positions - _TILE)
+    starts = list(range(0, positions, tile))
+    if positions >= tile == 3:
+        starts[-1] = min(starts[-1], positions - tile)
     steps = []
     for start in starts:
         row = max(start // out_width * stride - top, 0)
         first = start * channels if pointwise else row * width * channels
-        steps.append(Step(first, min(start + _TILE, positions) * out_channels))
+        steps.append(Step(first, min(start + tile, positions) * out_channels))
     return lead_bytes(steps, height * width * channels)
 
 

@@ -59,7 +59,7 @@ def definition(
     not hold any other number of the layer; overlaps: as KernelCall's, None for none.
     """
     lines: list[str] = []
-    if style is KernelStyle.FAST:
+    if style is not KernelStyle.COMPACT:
         function = _name(family, [value for one in structures for value in one.values])
         lines += [structure.as_constant() for structure in structures]
     else:

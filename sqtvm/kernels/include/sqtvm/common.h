@@ -131,6 +131,12 @@ SQTVM_INLINE uint32_t sqtvm_sxtb16_ror8(uint32_t word) {
   return result;
 }
 
+SQTVM_INLINE uint32_t sqtvm_pkhbt16(uint32_t bottom, uint32_t top) {
+  uint32_t result;
+  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(result) : "r"(bottom), "r"(top));
+  return result;
+}
+
 SQTVM_INLINE int32_t sqtvm_smlad(uint32_t a, uint32_t b, int32_t accumulator) {
   int32_t result;
   __asm__("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(accumulator));

@@ -60,12 +60,6 @@ SQTVM_INLINE uint32_t sqtvm_pkhtb16(uint32_t top, uint32_t bottom) {
   return result;
 }
 
-SQTVM_INLINE uint32_t sqtvm_pkhbt16(uint32_t bottom, uint32_t top) {
-  uint32_t result;
-  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(result) : "r"(bottom), "r"(top));
-  return result;
-}
-
 /* Words r6, r7 (row a, columns 0 and 1), r8, r9 (row b) of four channels to r4. */
 #define SQTVM_STRIP_PAIR_STORE      \
   "pkhbt r10, r6, r7, lsl #16\n\t"  \
