@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import serial
 
-from sqtvm.errors import ToolError
+from sqtvm.errors import SqtvmError
 from sqtvm.firmware.archive import read_archive
 from sqtvm.firmware.boards import load_board
-from sqtvm.firmware.build import build
+from sqtvm.firmware.build import Variant, build
 from sqtvm.firmware.harness import Harness
 from sqtvm.firmware.project import generate
 from sqtvm.measure.emulator import Emulator, Machine
@@ -189,11 +189,17 @@ def test_it_builds_for_boards(board: str, mode: str, builder: Builder) -> None:
     assert (b"m-lap-us-" in text) == (mode == "performance")
 
 
-def test_energy_needs_a_pin(builder: Builder) -> None:
-    with pytest.raises(ToolError, match="need a timestamp pin"):
-        build(
-            builder.project("mps2-an386"), "board", harness=Harness("mlperf-tiny", "ic01", "energy")
-        )
+@pytest.mark.parametrize(
+    ("name", "variant", "told"),
+    [
+        ("mps2-an386", "board", "mps2-an386's board file names none"),
+        ("stm32f746", "emulator", "the baremetal platform's image for the board only"),
+    ],
+)
+def test_energy_needs_a_pin(name: str, variant: Variant, told: str, builder: Builder) -> None:
+    energy = Harness("mlperf-tiny", "ic01", "energy")
+    with pytest.raises(SqtvmError, match=told):
+        build(builder.project(name), variant, harness=energy)
 
 
 def test_one_input_serves_for_many_inferences_of_a_real_network(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 HERE = Path(__file__).parent
 PROTOCOL = HERE.parents[1] / "templates" / "baremetal" / "src"
+SERVER = tuple(PROTOCOL / name for name in ("protocol.c", "requests.c", "frame.c"))
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion")
 
 
@@ -35,7 +36,8 @@ def build_for_host(main: Path, program: Path) -> None:
         *("-O1", "-g", "-D_POSIX_C_SOURCE=200809L"),
         *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
         *(f"-I{source}", f"-I{PROTOCOL}"),
-        *(PROTOCOL / "protocol.c", PROTOCOL / "frame.c", main),
+        *SERVER,
+        main,
         *("-o", program),
     )
 
@@ -55,7 +57,8 @@ def emulated_firmware(
         *(f"-mcpu={core}", "-mthumb", "-O2", "-g", "-nostartfiles"),
         *WARNINGS,
         *(f"-I{source}", f"-I{PROTOCOL}"),
-        *(PROTOCOL / "protocol.c", PROTOCOL / "frame.c", source / "main.c"),
+        *SERVER,
+        source / "main.c",
         *("-T", source / "link.ld", "-o", elf),
     )
     return {"cortex-m4": "mps2-an386", "cortex-m7": "mps2-an500"}[core], elf

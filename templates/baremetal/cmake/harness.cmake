@@ -1,7 +1,7 @@
 # HARNESS_SOURCES and HARNESS_DEFINITIONS of who asks the firmware.
 
 if(SQTVM_HARNESS STREQUAL "sqtvm")
-  set(HARNESS_SOURCES src/main.c src/protocol.c src/frame.c)
+  set(HARNESS_SOURCES src/main.c src/protocol.c src/requests.c src/frame.c)
   set(HARNESS_DEFINITIONS "")
 elseif(SQTVM_HARNESS STREQUAL "mlperf-tiny")
   # What the files of each benchmark hold: the network's own values, or real numbers.
@@ -14,7 +14,8 @@ elseif(SQTVM_HARNESS STREQUAL "mlperf-tiny")
   else()
     message(FATAL_ERROR "SQTVM_MLPERF_MODEL is ic01, vww01, kws01 or ad01, not '${SQTVM_MLPERF_MODEL}'")
   endif()
-  set(HARNESS_SOURCES src/main_mlperf_tiny.c src/mlperf_tiny.c src/mlperf_text.c)
+  set(HARNESS_SOURCES src/main_mlperf_tiny.c src/mlperf_tiny.c src/mlperf_input.c
+    src/mlperf_text.c)
   set(HARNESS_DEFINITIONS
     MLPERF_MODEL="${SQTVM_MLPERF_MODEL}"
     MLPERF_INPUT=${MLPERF_INPUT}
