@@ -187,9 +187,11 @@ def test_energy_is_a_budget_like_the_others(files: tuple[str, str, str], tmp_pat
     assert not report.met
     (verdict,) = report.verdicts
     assert (verdict.budget, verdict.unit, verdict.source) == ("energy", "mJ", "modelled")
-    power = load_board("stm32f746").power
+    board = load_board("stm32f746")
+    power = board.power
     assert power is not None
-    milliwatts = power.supply_volts * power.run_milliamperes
+    milliamperes = power.run_milliamperes(board.clock_hz, board.placement.code)
+    milliwatts = power.supply_volts * milliamperes
     assert report.totals.energy_mj == pytest.approx(milliwatts * report.totals.ms / 1000)
     assert power.conditions in report.totals.energy_detail
     assert all("energy" in reason for turn in report.iterations for reason in turn.failing)

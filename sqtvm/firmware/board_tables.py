@@ -274,17 +274,39 @@ class Emulator(Table):
         return self
 
 
-class Power(Table):
-    """What the chip draws at full clock, typical, in milliamperes.
+class RunCurrent(Table):
+    """One line of a datasheet's table: typical milliamperes while the core computes at clock_hz
+    with its code in ``memory``, the name of a region; peripherals are off."""
 
-    run: while it computes, from flash; sleep: while it waits for an interrupt at the same clock;
-    peripherals are off in both. conditions: what the document says of how it was measured.
-    """
+    clock_hz: Positive
+    memory: Name
+    milliamperes: Annotated[float, Field(gt=0)]
+
+
+class Power(Table):
+    """What the chip draws; conditions: what the document says of how that was measured."""
 
     supply_volts: Annotated[float, Field(gt=0)]
-    run_milliamperes: Annotated[float, Field(gt=0)]
-    sleep_milliamperes: Annotated[float, Field(gt=0)] | None = None
+    run: Annotated[tuple[RunCurrent, ...], Field(min_length=1)]
     conditions: Text
+
+    def run_milliamperes(self, clock_hz: int, memory: str) -> float:
+        """By the lines of that memory, or by all where it has none: between two clocks in
+        proportion, and beyond the first and the last as the clock itself."""
+        named = [line for line in self.run if line.memory == memory] or list(self.run)
+        lines = sorted(named, key=lambda line: line.clock_hz)
+        below = [line for line in lines if line.clock_hz <= clock_hz]
+        above = [line for line in lines if line.clock_hz >= clock_hz]
+        if below and above:
+            low, high = below[-1], above[0]
+            share = (clock_hz - low.clock_hz) / max(high.clock_hz - low.clock_hz, 1)
+            return low.milliamperes + share * (high.milliamperes - low.milliamperes)
+        nearest = below[-1] if below else above[0]
+        return nearest.milliamperes * clock_hz / nearest.clock_hz
+
+    def knows(self, clock_hz: int, memory: str) -> bool:
+        """Whether a line is of just that."""
+        return any(line.clock_hz == clock_hz and line.memory == memory for line in self.run)
 
 
 class FlashTool(Table):

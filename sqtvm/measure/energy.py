@@ -19,18 +19,24 @@ def modelled_energy(board: Board, ms: float) -> Energy | None:
     """Supply voltage times running current times ``ms``; None where the board file has neither.
 
     It is the whole chip's, what it draws at idle included, with peripherals off, from the
-    datasheet's typical figures. Weights of instruction classes are published for none of these
-    chips, so every instruction counts alike.
+    datasheet's typical figures for the board's clock and the memory that its code runs from.
+    Weights of instruction classes are published for none of these chips, so every instruction
+    counts alike.
     """
     power = board.power
     if power is None:
         return None
-    milliwatts = power.supply_volts * power.run_milliamperes
+    memory = board.placement.code
+    milliamperes = power.run_milliamperes(board.clock_hz, memory)
+    place = ""
+    if not power.knows(board.clock_hz, memory):
+        known = ", ".join(f"{line.memory} at {line.clock_hz / 1e6:g} MHz" for line in power.run)
+        place = f" from {memory} at {board.clock_hz / 1e6:g} MHz, by the figures for {known}"
     detail = (
-        f"{power.run_milliamperes:g} mA at {power.supply_volts:g} V while it computes "
+        f"{milliamperes:.4g} mA at {power.supply_volts:g} V while it computes{place} "
         f"({power.conditions})"
     )
-    return Energy(milliwatts * ms / 1e3, "modelled", detail)
+    return Energy(power.supply_volts * milliamperes * ms / 1e3, "modelled", detail)
 
 
 def measured_energy(trace: Trace, meter: MeterName) -> Energy:

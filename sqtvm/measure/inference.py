@@ -25,6 +25,9 @@ from sqtvm.measure.target_open import open_session
 OnProgress = Callable[[int, int], None]
 # Reading a profile takes as long as an inference; so many give a good median.
 _PROFILED_INFERENCES = 15
+# For answers of the emulator, whose line loses nothing: only a machine with much else to do makes
+# them late, and where QEMU ends the line does too.
+_EMULATOR_ANSWER_SECONDS, _EMULATOR_RUN_SECONDS = 60.0, 600.0
 # QEMU's -icount: 2 to this power nanoseconds an instruction. Long enough that a tick of the
 # firmware's counter is shorter.
 _TIME_SHIFT = 6
@@ -126,7 +129,11 @@ def _emulate(
 ) -> Inferences:
     with emulator:
         try:
-            with Session(emulator.address) as session:
+            with Session(
+                emulator.address,
+                timeout=_EMULATOR_ANSWER_SECONDS,
+                run_timeout=_EMULATOR_RUN_SECONDS,
+            ) as session:
                 return _run_all(session, archive_sha256, inputs, profiled, tell, table)
         except MeasurementError as error:
             raise emulator.explain(error) from error

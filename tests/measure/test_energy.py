@@ -6,13 +6,14 @@ import csv
 import sys
 import threading
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from sqtvm.allocate.budget import Budget
 from sqtvm.errors import MeasurementError, ToolError
+from sqtvm.firmware.board_tables import Power
 from sqtvm.firmware.boards import load_board
 from sqtvm.measure.energy import measured_energy, modelled_energy, supply_volts
 from sqtvm.measure.meter import MeterName, open_meter, parse_meter
@@ -262,16 +263,40 @@ def test_a_monitor_of_the_kernel(tmp_path: Path) -> None:
         Ina2xxMeter(other).record(lambda: None)
 
 
-def test_modelled_energy_is_the_boards_power_times_the_time() -> None:
-    power = SimpleNamespace(
-        supply_volts=3.3, run_milliamperes=100, conditions="typical, 25 degrees"
+def power_of(*lines: tuple[int, str, float]) -> Power:
+    keys = ("clock_hz", "memory", "milliamperes")
+    run = [dict(zip(keys, line, strict=True)) for line in lines]
+    return Power.model_validate(
+        {"supply_volts": 3.3, "run": run, "conditions": "typical, 25 degrees"}
     )
+
+
+def test_the_running_current_is_by_clock_and_memory() -> None:
+    power = power_of(
+        (100_000_000, "flash", 50), (200_000_000, "flash", 90), (200_000_000, "itcm", 80)
+    )
+    assert power.run_milliamperes(200_000_000, "flash") == 90
+    assert power.run_milliamperes(200_000_000, "itcm") == 80
+    assert power.run_milliamperes(150_000_000, "flash") == pytest.approx(70)
+    assert power.run_milliamperes(50_000_000, "flash") == pytest.approx(25)
+    assert power.run_milliamperes(220_000_000, "flash") == pytest.approx(99)
+    # Of a memory without figures, those of the others.
+    assert power_of((200_000_000, "itcm", 80)).run_milliamperes(100_000_000, "flash") == 40
+    board = load_board("stm32f746").model_copy(update={"power": power})
+    found = modelled_energy(board, 10)
+    assert found is not None
+    assert found.mj == pytest.approx(3.3 * 90 * 1.08 * 0.01)
+    assert "from flash at 216 MHz, by the figures for flash at 100 MHz" in found.detail
+
+
+def test_modelled_energy_is_the_boards_power_times_the_time() -> None:
+    power = power_of((216_000_000, "flash", 100))
     board = load_board("stm32f746").model_copy(update={"power": power})
     found = modelled_energy(board, 50.0)
     assert found is not None
     assert found.mj == pytest.approx(3.3 * 100 * 0.05)
     assert found.source == "modelled"
-    assert "typical, 25 degrees" in found.detail
+    assert found.detail == "100 mA at 3.3 V while it computes (typical, 25 degrees)"
     assert modelled_energy(load_board("mps2-an500"), 50.0) is None
     assert supply_volts(load_board("mps2-an500")) == 3.3
 
