@@ -29,9 +29,9 @@ TRAINING_METHODS = ("sigmaquant-qat",)
 
 
 class Finish(StrEnum):
-    """What is done with the chosen bits; every deployment corrects biases, after all else too."""
+    """What is done with the chosen bits; mean and spread of channels are corrected always."""
 
-    CORRECTED = "bias correction"
+    CORRECTED = "post-training"
     FINE_TUNED = "fine-tuning"
     RECONSTRUCTED = "adaptive rounding"
 

@@ -177,6 +177,7 @@ def _choice(cell: Cell) -> dict[str, Any]:
     """What the choice of bits hangs on beside its cell."""
     found: dict[str, Any] = {
         "float_weights": weights_digest(TASKS[cell.network]),
+        "corrected": "mean and spread",
         "weight_ranges": [list(weight_range(bits)) for bits in BITS],
         "calibration_samples": _CALIBRATION_SAMPLES,
     }

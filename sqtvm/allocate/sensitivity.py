@@ -21,9 +21,9 @@ def measured_damage(problem: Problem) -> Damage:
     whole = problem.evaluator.quality(full).divergence
     table: dict[str, Mapping[int, float]] = {}
     for done, name in enumerate(problem.names):
-        problem.on_progress(
-            Progress("allocate", f"sensitivity of {name}", done, len(problem.names))
-        )
+        if not all(problem.evaluator.knows({**full, name: bits}) for bits in BITS):
+            message = f"sensitivity of {name}"
+            problem.on_progress(Progress("allocate", message, done, len(problem.names)))
         table[name] = {
             bits: problem.evaluator.quality({**full, name: bits}).divergence - whole
             for bits in BITS

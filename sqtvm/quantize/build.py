@@ -26,7 +26,7 @@ from sqtvm.frontend.graph import (
     Node,
     Softmax,
 )
-from sqtvm.quantize import bias_correction, fixed_point
+from sqtvm.quantize import fixed_point, moments
 from sqtvm.quantize.network import (
     Int8Array,
     IntegerAdd,
@@ -61,23 +61,22 @@ _LARGEST_BIAS = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """What biases are corrected by, whatever the bits. float_means: of what each weighted node
-    reads in the float graph, as ``bias_correction.mean_inputs`` gives them; samples: int8
-    [count, *input shape], channels last."""
+    """What scales and biases are corrected by, whatever the bits. wanted: of each weighted node
+    in the float graph; samples: int8 [count, *input shape], channels last."""
 
-    float_means: Mapping[str, Tensor]
+    wanted: Mapping[str, moments.Moments]
     samples: Int8Array
 
 
 def correction(
     graph: Graph, activations: Mapping[str, TensorQuantization], x: FloatArray
 ) -> Correction:
-    """x: float32 [count, *input shape], samples on which each layer's mean a channel shall stay
-    that of the float graph."""
+    """x: float32 [count, *input shape], samples on which mean and spread of each layer's channels
+    shall stay those of the float graph."""
     samples = activations[graph.input.name].quantize(x)
     if samples.ndim == 4:
         samples = np.ascontiguousarray(samples.transpose(0, 2, 3, 1))
-    return Correction(bias_correction.mean_inputs(graph, x), samples)
+    return Correction(moments.float_moments(graph, x), samples)
 
 
 def quantize(
@@ -90,9 +89,9 @@ def quantize(
 
     activations: as ``calibrate`` gives them; weight_bits: 8, 4 or 2 for every node with
     weights; correct_by: samples as ``correction`` takes them, or what it made of them for the
-    same graph and activations; without, biases are rounded as they are. An activation's scale is
-    enlarged where int32 could not hold its layer's sums otherwise. Raises ModelError where
-    bits are missing or unknown, or a layer has too many weights for int32.
+    same graph and activations; without, scales and biases are taken as they are. An activation's
+    scale is enlarged where int32 could not hold its layer's sums otherwise. Raises ModelError
+    where bits are missing or unknown, or a layer has too many weights for int32.
     """
     _check_bits(graph, weight_bits)
     if correct_by is not None and not isinstance(correct_by, Correction):
@@ -108,9 +107,9 @@ def quantize(
         output = inputs[0] if keeps_scale(node) else activations[node.name]
         if isinstance(node.op, Conv2d | Linear):
             bits = weight_bits[node.name]
-            float_mean = None if correct_by is None else correct_by.float_means[node.inputs[0]]
+            wanted = None if correct_by is None else correct_by.wanted[node.name]
             integer_x = values.get(node.inputs[0])
-            op, output = _weighted(node, bits, inputs[0], output, float_mean, integer_x)
+            op, output = _weighted(node, bits, inputs[0], output, wanted, integer_x)
         else:
             op, output = _unweighted(node, inputs, output)
         layer = IntegerLayer(node.name, op, node.inputs, channels_last(node.shape), output)
@@ -124,6 +123,29 @@ def quantize(
         quantizations[graph.input.name],
         tuple(layers),
     )
+
+
+def matched(graph: Graph, network: IntegerNetwork) -> Graph:
+    """The graph with the scales and biases that correction gave ``network``, which ``quantize``
+    made of it: rounded at the same bits, weights and biases are those of the network, so that
+    training starts from there."""
+    parameters: dict[str, tuple[FloatArray, FloatArray]] = {}
+    sources = {network.input_name: network.input}
+    sources |= {layer.name: layer.output for layer in network.layers}
+    for layer in network.layers:
+        op = layer.op
+        if isinstance(op, IntegerConv2d | IntegerLinear):
+            node = graph[layer.name]
+            assert isinstance(node.op, Conv2d | Linear)
+            source = sources[layer.inputs[0]].scale
+            gain = op.weight_scale / _with_room_for_bias(node.op, op.weight_bits, source)[1]
+            unit = source * op.weight_scale
+            shape = (-1, *(1,) * (node.op.weight.ndim - 1))
+            parameters[layer.name] = (
+                (node.op.weight * gain.reshape(shape)).astype(np.float32),
+                (op.bias * unit).astype(np.float32),
+            )
+    return graph.with_parameters(parameters)
 
 
 def _check_bits(graph: Graph, weight_bits: Mapping[str, int]) -> None:
@@ -140,18 +162,16 @@ def _weighted(
     bits: int,
     source: TensorQuantization,
     output: TensorQuantization,
-    float_mean: Tensor | None,
+    wanted: moments.Moments | None,
     integer_x: Tensor | None,
 ) -> tuple[IntegerOperator, TensorQuantization]:
     op = node.op
     assert isinstance(op, Conv2d | Linear)
     weight, scale = _with_room_for_bias(op, bits, source.scale)
     real_bias = op.bias.astype(np.float64)
-    if float_mean is not None and integer_x is not None:
-        dequantized = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
-        real_bias = real_bias + bias_correction.shift(
-            node, dequantized, float_mean, integer_x, source
-        )
+    if wanted is not None and integer_x is not None:
+        gain, shift = moments.match(node, weight, scale, wanted, integer_x, source)
+        scale, real_bias = scale * gain, real_bias + shift
     bias = np.rint(real_bias / (source.scale * scale)).astype(np.int64)
     bound = np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(axis=1) * 255
     requantized = fixed_point.requantization(

@@ -2,8 +2,8 @@
 
 Weights are rounded with step sizes that are learned with them (``learned_steps``), activations
 with calibrated ones, which at 8 bits lose little. Batch norms are folded into the weights before,
-so there are no running statistics to re-estimate; what re-estimation is for, keeping each
-channel's mean where the float network has it, the bias correction of ``quantize`` does afterwards.
+so there are no running statistics to re-estimate; what re-estimation is for, each channel's mean
+and spread, ``quantize`` corrects (``moments``), and training starts from the corrected weights.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
@@ -23,6 +24,7 @@ from sqtvm.frontend.execute import execute
 from sqtvm.frontend.graph import Graph, Softmax
 from sqtvm.frontend.model import Samples
 from sqtvm.quantize import checkpoint
+from sqtvm.quantize.build import matched, quantize
 from sqtvm.quantize.learned_steps import LayerWeights, layer_weights, on_grid
 from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.scheme import keeps_scale
@@ -48,7 +50,9 @@ class FineTuneSettings:
     patience: how many checks in a row may bring no better loss on samples held out of training
     before it stops, or None to go on to the end; either way the best weights of all checks come
     back where there is a patience. held_out: how many those are at most, and no more than a
-    tenth of all; check_period: steps between two checks, and between two checkpoints.
+    tenth of all; check_period: steps between two checks, and between two checkpoints;
+    correction_samples: of the first batches, by which scales and biases are corrected before; 0 for
+    none.
     """
 
     epochs: int = 2
@@ -61,6 +65,7 @@ class FineTuneSettings:
     patience: int | None = None
     held_out: int = 1000
     check_period: int = 50
+    correction_samples: int = 256
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,8 @@ def fine_tune(
     settings = settings or FineTuneSettings()
     batches = Batches(training, settings.batch_size, settings.seed, _held_out(training, settings))
     student = _without_softmax(graph)
-    layers = layer_weights(student, weight_bits)
+    start = _matched(student, activations, weight_bits, batches, settings)
+    layers = layer_weights(start, weight_bits)
     judge = _Judge(
         _without_softmax(teacher or graph),
         student,
@@ -168,7 +174,7 @@ class _Training:
         self._tensors = {
             f"{name}/{part}": getattr(layer, part)
             for name, layer in layers.items()
-            for part in ("weight", "bias", "growth")
+            for part in ("weight", "bias", "growth", "start")
         }
         groups: list[dict[str, Any]] = [
             {"params": [layer.weight], "lr": learning_rate * _RATE_FACTOR[layer.weight_bits]}
@@ -225,6 +231,22 @@ class _Training:
         self._schedule.load_state_dict(kept["schedule"])
         self._best, self._least = kept["best"], kept["least"]
         self._unimproved, self.done = kept["unimproved"], kept["done"]
+
+
+def _matched(
+    graph: Graph,
+    activations: Mapping[str, TensorQuantization],
+    weight_bits: Mapping[str, int],
+    batches: Batches,
+    settings: FineTuneSettings,
+) -> Graph:
+    """Where training starts: rounded, its channels have the float network's mean and spread."""
+    if settings.correction_samples == 0:
+        return graph
+    count = math.ceil(settings.correction_samples / settings.batch_size)
+    read = [batches[number][0].numpy() for number in range(count)]
+    x = np.concatenate(read)[: settings.correction_samples]
+    return matched(graph, quantize(graph, activations, weight_bits, x))
 
 
 def _held_out(training: Samples | Dataset[Any], settings: FineTuneSettings) -> int:

@@ -92,6 +92,9 @@ class TableEvaluator:
 
     glance = final_quality = quality
 
+    def knows(self, weight_bits: Mapping[str, int]) -> bool:
+        return tuple(weight_bits.values()) in self.seen
+
     def clearly_worse(
         self, weight_bits: Mapping[str, int], known: Mapping[str, int], samples: int = 250
     ) -> bool:

@@ -9,7 +9,7 @@ from sqtvm.errors import ModelError
 from sqtvm.frontend.execute import execute
 from sqtvm.frontend.graph import Add, Clamp, Concat, Conv2d, Graph, Input, Linear, Softmax
 from sqtvm.quantize.accuracy import prepare_input
-from sqtvm.quantize.build import quantize
+from sqtvm.quantize.build import matched, quantize
 from sqtvm.quantize.calibration import CalibrationMethod, calibrate
 from sqtvm.quantize.network import (
     IntegerAdd,
@@ -214,30 +214,54 @@ def test_softmax_is_close_to_float() -> None:
 
 
 @pytest.mark.parametrize("bits", [8, 4, 2])
-def test_bias_correction_restores_channel_means(bits: int) -> None:
+def test_correction_restores_mean_and_spread_of_channels(bits: int) -> None:
     random = np.random.default_rng(5)
     graph = every_operator(random)
     x = (random.normal(size=(64, 3, 6, 5)) + 1).astype(np.float32)
     activations = calibrate(graph, x, CalibrationMethod.MIN_MAX)
     expected = float_outputs(graph, x)
 
-    def mean_errors(calibration_x: np.ndarray | None) -> dict[str, float]:
+    def errors(calibration_x: np.ndarray | None) -> tuple[list[float], list[float]]:
         network = quantize(graph, activations, bits_of(graph, bits), calibration_x)
         outputs = run_integer_layers(network, prepare_input(network, x))
-        errors = {}
+        means, spreads = [], []
         for layer in network.layers:
-            # Without a clamp the output's mean is the mean that is corrected.
+            # Without a clamp the output's moments are those that are corrected.
             if graph[layer.name].weighted and graph[layer.name].activation is None:
-                difference = layer.output.dequantize(outputs[layer.name]) - expected[layer.name]
-                means = difference.reshape(-1, difference.shape[-1]).mean(axis=0)
-                errors[layer.name] = float(np.abs(means).max() / layer.output.scale)
-        return errors
+                channels = expected[layer.name].shape[-1]
+                wanted = expected[layer.name].reshape(-1, channels)
+                given = layer.output.dequantize(outputs[layer.name]).reshape(-1, channels)
+                off = np.abs(given.mean(axis=0) - wanted.mean(axis=0)).max()
+                means.append(float(off / layer.output.scale))
+                off = np.abs(given.std(axis=0) - wanted.std(axis=0)).max()
+                spreads.append(float(off / layer.output.scale))
+        return means, spreads
 
-    corrected, plain = mean_errors(x), mean_errors(None)
-    for name, error in corrected.items():
-        assert error < 0.5, f"{name}: channel means are off by {error:.2f} steps"
+    (means, spreads), (plain_means, plain_spreads) = errors(x), errors(None)
+    assert max(means) < 0.5, "means are off by less than half a step"
     if bits < 8:
-        assert max(plain.values()) > 2 * max(corrected.values())
+        assert max(plain_means) > 2 * max(means)
+    if bits == 2:
+        # A channel whose weights all round to zero has no spread to scale.
+        assert sum(plain_spreads) > 2 * sum(spreads)
+    else:
+        assert max(spreads) < 0.5
+
+
+@pytest.mark.parametrize("bits", [8, 4, 2])
+def test_the_matched_graph_is_the_corrected_network(bits: int) -> None:
+    random = np.random.default_rng(5)
+    graph = every_operator(random)
+    x = (random.normal(size=(64, 3, 6, 5)) + 1).astype(np.float32)
+    activations = calibrate(graph, x, CalibrationMethod.MIN_MAX)
+    network = quantize(graph, activations, bits_of(graph, bits), x)
+    again = quantize(matched(graph, network), activations, bits_of(graph, bits))
+    for one, other in zip(network.layers, again.layers, strict=True):
+        if isinstance(one.op, IntegerConv2d | IntegerLinear):
+            assert isinstance(other.op, IntegerConv2d | IntegerLinear)
+            np.testing.assert_array_equal(one.op.weight, other.op.weight)
+            np.testing.assert_allclose(one.op.weight_scale, other.op.weight_scale, rtol=1e-6)
+            np.testing.assert_allclose(one.op.bias, other.op.bias, atol=1.01, rtol=1e-6)
 
 
 def test_weights_and_shapes_become_channels_last() -> None:

@@ -105,7 +105,7 @@ def test_a_dataset_is_read_anew_for_every_batch_and_the_loss_is_the_users() -> N
         calls.append(tuple(logits.shape))
         return functional.multi_margin_loss(logits, labels)
 
-    settings = FineTuneSettings(epochs=2, batch_size=100)
+    settings = FineTuneSettings(epochs=2, batch_size=100, correction_samples=0)
     fine_tune(worn(), ACTIVATIONS, BITS, Varied(), settings, loss=loss)
     assert calls == [(100, 3)] * 6
     assert sorted(reads) == sorted([*range(300), *range(300)])
