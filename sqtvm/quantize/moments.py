@@ -24,7 +24,7 @@ from sqtvm.quantize.network import Int8Array, TensorQuantization
 
 _BATCH = 64
 # Beyond these a channel is all but dead, or was.
-_LEAST_GAIN, _MOST_GAIN = 0.25, 4.0
+LEAST_GAIN, MOST_GAIN = 0.25, 4.0
 # Gains are multiples of this: the last bits of float sums, which differ between processors, have
 # no say.
 _GRAIN = 1 / 4096
@@ -105,7 +105,7 @@ def match(
     deviation = given.deviation * np.abs(unit)
     live = deviation > 1e-3 * wanted.deviation
     ratio = np.where(live, wanted.deviation / np.where(live, deviation, 1.0), 1.0)
-    gain = np.clip(np.rint(ratio / _GRAIN) * _GRAIN, _LEAST_GAIN, _MOST_GAIN)
+    gain = np.clip(np.rint(ratio / _GRAIN) * _GRAIN, LEAST_GAIN, MOST_GAIN)
     return gain, wanted.mean - given.mean * unit * gain
 
 

@@ -3,8 +3,9 @@
 Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization" (2020): layer by layer,
 what a weight is rounded up by is learned between 0 and 1, so that the layer's output, computed from
 the quantized outputs of the layers before, comes close to the float network's; a penalty that
-grows sharper drives it to 0 or 1. Steps stay those of ``quantize``. Ours: the bias always
-follows, so that each channel keeps its mean, and both parts of the loss are relative, so that one
+grows sharper drives it to 0 or 1. Steps are those of ``quantize``. Ours: the bias always follows,
+so that each channel keeps its mean; the step is scaled when the rounding is decided, so that the
+channel gets its spread back (``moments``); and both parts of the loss are relative, so that one
 weight between them suits all layers.
 """
 
@@ -20,6 +21,7 @@ from torch import Tensor
 from sqtvm.errors import DataError
 from sqtvm.frontend.execute import run_node
 from sqtvm.frontend.graph import Conv2d, FloatArray, Graph, Linear, Node, Softmax
+from sqtvm.quantize.moments import LEAST_GAIN, MOST_GAIN
 from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.scheme import keeps_scale, weight_range
 from sqtvm.quantize.weights import quantize_weights
@@ -111,8 +113,15 @@ def _layer(
     open_ended = replace(node, activation=None)
     with torch.no_grad():
         wanted = run_node(open_ended, [exact])
-    learned = _learn(node, choice, bias, given, wanted, settings)
-    return choice.decided(), learned
+    _learn(node, choice, bias, given, wanted, settings)
+    weight = choice.decided()
+    with torch.no_grad():
+        output = run_node(open_ended, [given], (weight, torch.zeros_like(bias)))
+        spread, least = _deviations(output), 1e-3 * _deviations(wanted)
+        gain = torch.where(spread > least, _deviations(wanted) / spread.clamp(min=1e-30), 1.0)
+        gain = gain.clamp(LEAST_GAIN, MOST_GAIN)
+        bias = _means(wanted - output * gain).flatten()
+    return weight * gain.reshape(step.shape), bias
 
 
 class _Choice:
@@ -143,11 +152,8 @@ def _learn(
     given: Tensor,
     wanted: Tensor,
     settings: ReconstructSettings,
-) -> Tensor:
-    """Learns the choice in place; the bias that goes with it.
-
-    wanted: the float layer's output before its activation.
-    """
+) -> None:
+    """Learns the choice in place; wanted: the float layer's output before its activation."""
     with torch.no_grad():
         linear = replace(node, activation=None)
         nearest = _at_mean_of(run_node(linear, [given], (choice.decided(), bias)), wanted)
@@ -170,9 +176,6 @@ def _learn(
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    with torch.no_grad():
-        output = run_node(linear, [given], (choice.decided(), bias))
-        return bias + _means(wanted - output).flatten()
 
 
 def _at_mean_of(output: Tensor, wanted: Tensor) -> Tensor:
@@ -183,6 +186,11 @@ def _at_mean_of(output: Tensor, wanted: Tensor) -> Tensor:
 def _means(values: Tensor) -> Tensor:
     """Of each channel, [1, channels, ...]."""
     return values.mean(dim=[0, *range(2, values.dim())], keepdim=True)
+
+
+def _deviations(values: Tensor) -> Tensor:
+    """Of each channel, [1, channels, ...]."""
+    return values.std(dim=[0, *range(2, values.dim())], correction=0, keepdim=True)
 
 
 def _active(node: Node, value: Tensor) -> Tensor:
