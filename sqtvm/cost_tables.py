@@ -219,7 +219,7 @@ def _run(
 def _row(case: LayerCase, layer: LayerMeasurement, board: Board, target: Target) -> CostRow:
     cycles = layer.est_cycles if layer.measured_cycles is None else float(layer.measured_cycles)
     assert cycles is not None
-    key = case.key
+    key, spread = case.key, layer.repeatability
     return CostRow(
         key=key.digest,
         kind="layer",
@@ -234,6 +234,9 @@ def _row(case: LayerCase, layer: LayerMeasurement, board: Board, target: Target)
         instructions=layer.instructions,
         cycles=cycles,
         ms=1000 * cycles / board.clock_hz,
+        cycles_low=cycles if spread is None else spread.minimum,
+        cycles_high=cycles if spread is None else spread.maximum,
+        runs=0 if spread is None else spread.runs,
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from sqtvm import cost_tables
 from sqtvm.compile.kernel_call import KernelStyle
@@ -14,13 +14,14 @@ from sqtvm.cost_tables import source_of, timing
 from sqtvm.firmware.memory_use import MemoryUse
 from sqtvm.firmware.resources import templates_directory
 from sqtvm.measure.energy import modelled_energy
-from sqtvm.measure.measurement import LayerMeasurement, Measurement
+from sqtvm.measure.measurement import LayerMeasurement, Measurement, Repeatability
 from sqtvm.measure.store import CostKey, CostRow, digest
 from sqtvm.progress import Progress
 from sqtvm.quantize.network import IntegerNetwork
 from sqtvm.realise import Workshop
 from sqtvm.rounds import Realisation
 
+_LAYERS = TypeAdapter(tuple[LayerMeasurement, ...])
 # Instructions do not depend on the data, so one sample prices an allocation.
 _SAMPLES = 1
 # Whose flash and RAM the store holds: a row of another image's is no answer.
@@ -57,14 +58,14 @@ def known_measurement(
     """What the store knows of firmware of ``network``, without outputs."""
     key = _key(workshop, network, style).digest
     row = workshop.store.get([key]).get(key)
-    return None if row is None else _measurement(workshop, row)
+    return None if row is None else measurement_of(workshop, row)
 
 
 def remember(
     workshop: Workshop, network: IntegerNetwork, style: KernelStyle, measurement: Measurement
 ) -> None:
     """Keep what firmware of ``network`` measured."""
-    workshop.store.put([_row(workshop, _key(workshop, network, style), measurement)])
+    workshop.store.put([cost_row(workshop, _key(workshop, network, style), measurement)])
 
 
 def _key(workshop: Workshop, network: IntegerNetwork, style: KernelStyle) -> CostKey:
@@ -91,11 +92,11 @@ def _template_digest() -> str:
     return digest(*(path.read_bytes() for path in files if path.suffix != ".pyc"))
 
 
-def _row(workshop: Workshop, key: CostKey, measurement: Measurement) -> CostRow:
-    layers = [
-        [layer.name, layer.instructions, _cycles(layer.est_cycles, layer.measured_cycles)]
-        for layer in measurement.layers
-    ]
+def cost_row(workshop: Workshop, key: CostKey, measurement: Measurement) -> CostRow:
+    """What the store keeps of it: all but the outputs."""
+    spread = measurement.repeatability
+    cycles = _cycles(measurement.est_cycles, measurement.measured_cycles)
+    low, high = measurement.est_cycles_range or (cycles, cycles)
     memory = measurement.memory
     return CostRow(
         key=key.digest,
@@ -109,15 +110,18 @@ def _row(workshop: Workshop, key: CostKey, measurement: Measurement) -> CostRow:
         timing=key.timing,
         source=source_of(workshop.target),
         instructions=measurement.instructions,
-        cycles=_cycles(measurement.est_cycles, measurement.measured_cycles),
+        cycles=cycles,
         ms=measurement.ms,
+        cycles_low=low if spread is None else spread.minimum,
+        cycles_high=high if spread is None else spread.maximum,
+        runs=0 if spread is None else spread.runs,
         flash_weights=memory.flash_weights,
         flash_code=memory.flash_code,
         flash_other=memory.flash_other,
         ram_workspace=memory.ram_workspace,
         ram_static=memory.ram_static,
         ram_stack=memory.ram_stack,
-        layers=json.dumps(layers),
+        layers=_LAYERS.dump_json(measurement.layers).decode(),
     )
 
 
@@ -127,21 +131,15 @@ def _cycles(estimated: float | None, measured: int | None) -> float:
     return cycles
 
 
-def _measurement(workshop: Workshop, row: CostRow) -> Measurement:
+def measurement_of(workshop: Workshop, row: CostRow) -> Measurement:
+    """What was kept, without outputs."""
     emulated = row.source == "emulated"
-
-    def layer(name: str, instructions: int | None, cycles: float) -> LayerMeasurement:
-        return LayerMeasurement(
-            name,
-            instructions,
-            cycles if emulated else None,
-            None if emulated else round(cycles),
-            ms=1000 * cycles / workshop.board.clock_hz,
-        )
-
+    spread = Repeatability(
+        row.runs, round(row.cycles_low), round(row.cycles), round(row.cycles_high)
+    )
     return Measurement(
         target=str(workshop.target),
-        layers=tuple(layer(*fields) for fields in json.loads(row.layers)),
+        layers=_LAYERS.validate_json(row.layers),
         instructions=row.instructions,
         est_cycles=row.cycles if emulated else None,
         cycle_model=row.timing.rpartition(" ")[0] if emulated else None,
@@ -157,5 +155,7 @@ def _measurement(workshop: Workshop, row: CostRow) -> Measurement:
             row.ram_stack,
         ),
         outputs=np.zeros((0, 0), np.int8),
+        est_cycles_range=(row.cycles_low, row.cycles_high) if emulated else None,
+        repeatability=spread if row.runs else None,
         energy=modelled_energy(workshop.board, row.ms),
     )

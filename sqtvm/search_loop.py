@@ -104,7 +104,9 @@ def _rounds_of(
                 f"round {number}: predicted {allocation.cost.ms:.3f} ms, "
                 f"{measured.ms_source} {measured.ms:.3f} ms; predicted "
                 f"{allocation.cost.flash_bytes:,} B of flash, linked "
-                f"{measured.memory.flash_bytes:,} B",
+                f"{measured.memory.flash_bytes:,} B; predicted {allocation.cost.ram_bytes:,} B "
+                f"of RAM, taken {measured.memory.ram_bytes:,} B"
+                + _compared_energy(mj_per_ms, allocation.cost.ms, measured),
                 lasting=True,
             )
         )
@@ -146,6 +148,13 @@ def _propose(
             costs = _observe(costs, known.allocation.weight_bits, measured, workshop)
             judged = [*judged, known]
     return None
+
+
+def _compared_energy(mj_per_ms: float | None, ms: float, measured: Measurement) -> str:
+    if mj_per_ms is None or measured.energy is None:
+        return ""
+    energy = measured.energy
+    return f"; predicted {mj_per_ms * ms:.4g} mJ, {energy.source} {energy.mj:.4g} mJ"
 
 
 def _key(allocation: Allocation) -> tuple[tuple[str, int], ...]:

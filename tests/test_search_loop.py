@@ -112,8 +112,9 @@ def test_each_round_tells_what_was_predicted_and_what_came_of_it(told: list[Prog
     for turn, message in zip(rounds, lasting, strict=True):
         assert message.startswith(f"round {turn.number}: predicted {turn.predicted.ms:.3f} ms")
         assert f"emulated {turn.realisation.measurement.ms:.3f} ms" in message
-        flash = turn.realisation.measurement.memory.flash_bytes
-        assert message.endswith(f"linked {flash:,} B")
+        memory = turn.realisation.measurement.memory
+        assert f"linked {memory.flash_bytes:,} B" in message
+        assert f"of RAM, taken {memory.ram_bytes:,} B" in message
     # What was linked corrects the next prediction of the same kernels.
     errors = [
         abs(turn.predicted.flash_bytes / turn.realisation.measurement.memory.flash_bytes - 1)

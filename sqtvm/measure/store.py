@@ -18,7 +18,7 @@ from typing import Literal
 
 from sqtvm.errors import MeasurementError
 
-_VERSION = 1
+_VERSION = 2
 _WAIT_SECONDS = 60
 _KEYS_AT_ONCE = 500
 
@@ -50,10 +50,11 @@ class CostRow:
     """One measured cost.
 
     kind: of one layer, or of a whole firmware; name: of the kernel's function or the model;
-    source: "emulated" or "measured"; cycles: estimated or measured accordingly, of one inference;
-    instructions: None on boards; flash_* and ram_*: of whole firmware, bytes, 0 for a layer;
-    layers: of whole firmware, JSON, ``[[name, instructions, cycles], ...]``;
-    created: UTC, ISO 8601.
+    source: "emulated" or "measured"; cycles: estimated or the median of those measured, of one
+    inference; cycles_low, cycles_high: the range of the estimate, or the least and most that were
+    measured; runs: on a board, 0 in the emulator, where cycles repeat; instructions: None on
+    boards; flash_* and ram_*: of whole firmware, bytes, 0 for a layer; layers: of whole firmware,
+    its LayerMeasurements as JSON; created: UTC, ISO 8601.
     """
 
     key: str
@@ -69,6 +70,9 @@ class CostRow:
     instructions: int | None
     cycles: float
     ms: float
+    cycles_low: float
+    cycles_high: float
+    runs: int = 0
     flash_weights: int = 0
     flash_code: int = 0
     flash_other: int = 0
@@ -174,10 +178,9 @@ def _prepare(database: sqlite3.Connection) -> None:
     """An empty table of this version; one of another is of no use and goes."""
     if database.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
         return
-    types = {"weight_bits": "INTEGER", "instructions": "INTEGER", "cycles": "REAL", "ms": "REAL"}
+    kinds = {"int": "INTEGER", "int | None": "INTEGER", "float": "REAL"}
     columns = ", ".join(
-        f"{name} {types.get(name, 'INTEGER' if name.startswith(('flash', 'ram')) else 'TEXT')}"
-        for name in _COLUMNS
+        f"{each.name} {kinds.get(str(each.type), 'TEXT')}" for each in fields(CostRow)
     )
     with database:
         database.execute("BEGIN IMMEDIATE")

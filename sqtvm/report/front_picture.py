@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ _SHOWN_POINTS = 10.0
 
 def front_picture(report: Report, kind: Literal["png", "svg"]) -> bytes:
     """One panel a cost, all points in each; what loses more than ten points of accuracy against
-    the best is an arrow at the bottom with its accuracy beside it."""
+    the best is an arrow below the others with its accuracy beside it."""
     points = report.front
     panels: list[tuple[str, Callable[[FrontPart], float | None]]] = [
         (f"ms ({report.totals.ms_source})", lambda point: point.ms),
@@ -30,7 +30,7 @@ def front_picture(report: Report, kind: Literal["png", "svg"]) -> bytes:
     if all(point.energy_mj is not None for point in points):
         panels.append((f"mJ ({report.totals.energy_source})", lambda point: point.energy_mj))
     known = [100 * point.accuracy for point in points if point.accuracy is not None]
-    floor = max(known, default=100.0) - _SHOWN_POINTS
+    floor = _floor(known)
     figure = Figure(figsize=(3.6 * len(panels), 3.6), layout="constrained")
     for place, (name, cost) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), place + 1)
@@ -40,6 +40,7 @@ def front_picture(report: Report, kind: Literal["png", "svg"]) -> bytes:
             if point.accuracy is not None and value is not None:
                 _mark(axes, point, value, 100 * point.accuracy, floor)
         axes.set_xlabel(name)
+        axes.margins(x=0.12)
         axes.grid(alpha=0.3)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
@@ -53,6 +54,15 @@ def front_picture(report: Report, kind: Literal["png", "svg"]) -> bytes:
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
     return buffer.getvalue()
+
+
+def _floor(known: Sequence[float]) -> float:
+    """What is shown to scale, in percent: all within ten points of the best, and some room below
+    for the arrows of the others."""
+    best = max(known, default=100.0)
+    shown = [accuracy for accuracy in known if accuracy >= best - _SHOWN_POINTS]
+    least = min(shown, default=best)
+    return least if len(shown) == len(known) else least - max(0.3 * (best - least), 0.5)
 
 
 def _mark(axes: Axes, point: FrontPart, value: float, accuracy: float, floor: float) -> None:
