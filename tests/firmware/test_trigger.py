@@ -42,7 +42,7 @@ def test_a_meter_sees_each_inference_and_nothing_else(
     board = VirtualBoard(PARTS[name], image)
     changes = watched(board, name, monkeypatch)
     random = np.random.default_rng(0)
-    with Session(board) as session:
+    with Session(board, timeout=60) as session:
         session.identify()
         number, pin = PINS[name]
         assert board.ports[number].registers[0] >> (2 * pin) & 3 == 1

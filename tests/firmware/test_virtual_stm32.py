@@ -43,7 +43,7 @@ def virtual(name: str, builder: Builder, hse_starts: bool = True) -> VirtualBoar
 @pytest.mark.parametrize("name", ALL_PARTS)
 def test_the_flashed_image_reaches_full_clock_and_answers(name: str, builder: Builder) -> None:
     board = virtual(name, builder)
-    with Session(board) as session:
+    with Session(board, timeout=60) as session:
         assert session.identify().board == name
         assert session.identify().clock_hz == board.clock.core_hz
         buses = (board.clock.apb1_hz, board.clock.apb2_hz)
@@ -64,7 +64,7 @@ def test_the_flashed_image_reaches_full_clock_and_answers(name: str, builder: Bu
 
 def test_the_stm32f746s_accelerator_caches_and_fpu_are_on(builder: Builder) -> None:
     board = virtual("stm32f746", builder)
-    with Session(board) as session:
+    with Session(board, timeout=60) as session:
         session.identify()
     prefetch, accelerator = 1 << 8, 1 << 9
     assert board.flash.registers[0] & (prefetch | accelerator) == prefetch | accelerator
@@ -77,7 +77,7 @@ def test_the_stm32f746s_accelerator_caches_and_fpu_are_on(builder: Builder) -> N
 @pytest.mark.parametrize("name", PARTS)
 def test_without_its_oscillator_it_runs_from_the_internal_one(name: str, builder: Builder) -> None:
     board = virtual(name, builder, hse_starts=False)
-    with Session(board) as session:
+    with Session(board, timeout=60) as session:
         session.identify()
         assert board.clock.core_hz == FULL_CLOCK[name][0]
         assert not board.clock.registers[4] >> 22 & 1
@@ -93,7 +93,7 @@ def test_a_fault_is_reported_and_the_core_restarts(
     name: str, first: int, told: str, builder: Builder
 ) -> None:
     board = virtual(name, builder)
-    with Session(board) as session:
+    with Session(board, timeout=60) as session:
         session.write_input(np.array([first, 0, 0, 0, 0, 0], np.int8))
         board.usart.sent.clear()
         with pytest.raises(Exception, match="refused 'run': no input"):
@@ -121,7 +121,7 @@ def test_reference_bytes_of_a_network_with_every_operator(name: str, tmp_path: P
     reference = reference_network.compiled(target.tvm_target, tmp_path / "model.tar")
     project = generate(reference.archive, target, tmp_path / "firmware")
     image = build(project, "board").elf.with_suffix(".hex")
-    with Session(VirtualBoard(PARTS[name], image)) as session:
+    with Session(VirtualBoard(PARTS[name], image), timeout=60) as session:
         for x, y in zip(reference.inputs, reference.outputs, strict=True):
             np.testing.assert_array_equal(session.infer(x)[0], y.ravel())
 
@@ -174,14 +174,14 @@ def test_a_wrong_driver_of_the_line_is_caught(
     assert right in source.read_text()
     source.write_text(source.read_text().replace(right, wrong, 1))
     board = VirtualBoard(STM32F746_DISCOVERY, build(project, "board").elf.with_suffix(".hex"))
-    with pytest.raises(HardwareRuleError, match=rule), Session(board) as session:
+    with pytest.raises(HardwareRuleError, match=rule), Session(board, timeout=60) as session:
         session.identify()
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_cycles_are_counted_on_past_32_bits(name: str, builder: Builder) -> None:
     board = virtual(name, builder)
-    with Session(board) as session:
+    with Session(board, timeout=60) as session:
         session.identify()
         # The interrupt comes every 2^24 cycles, and sees the counter wrap.
         while board.core.time.cycles < 3 << 31:
@@ -200,7 +200,7 @@ def test_cycles_are_counted_on_past_32_bits(name: str, builder: Builder) -> None
 @pytest.mark.parametrize("name", PARTS)
 def test_memory_is_protected(name: str, builder: Builder) -> None:
     board = virtual(name, builder)
-    with Session(board) as session:
+    with Session(board, timeout=60) as session:
         session.identify()
     system = board.core.system
     enable, background_map = 1, 4
@@ -222,7 +222,7 @@ def test_no_byte_is_lost_at_any_rate(name: str, baud: int, archive: Path, tmp_pa
     fast = Board.model_validate({**described.model_dump(), "uart": uart})
     firmware = build(generate(archive, fast, tmp_path / "firmware"), "board")
     board = VirtualBoard(PARTS[name], firmware.elf.with_suffix(".hex"), baud=baud)
-    with Session(board) as session:
+    with Session(board, timeout=60) as session:
         np.testing.assert_array_equal(session.infer(X)[0], expected(X))
         # Frames of every length, back to back with what does not belong to any.
         for length in (1, 200, 1024):

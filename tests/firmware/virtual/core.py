@@ -60,10 +60,10 @@ class Core:
         memories: Sequence[Memory],
         image: Sequence[tuple[int, bytes]],
         boot_address: int,
-        cached: bool,
+        data_cache_bytes: int,
     ) -> None:
         self.time = Time()
-        self.system = scs.SystemControl(self.time, cached, self._request_reset)
+        self.system = scs.SystemControl(self.time, data_cache_bytes, self._request_reset)
         self._boot_address = boot_address
         self._mapped: list[Mapped] = []
         self._pause_wanted = False

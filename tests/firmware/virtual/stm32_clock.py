@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from tests.firmware.virtual.bus import Peripheral, Time
+from tests.firmware.virtual.stm32_rcc import CR, START_CYCLES, ClockControl, Oscillator
 
 _HSI_HZ = 16_000_000
-# Oscillators, the PLL and the regulator need time; the figures only have to be more than none.
-_START_CYCLES = 1000
 
-CR, PLLCFGR, CFGR = 0x00, 0x04, 0x08
+PLLCFGR, CFGR = 0x04, 0x08
 AHB1ENR, APB1ENR, APB2ENR = 0x30, 0x40, 0x44
-HSION, HSIRDY, HSEON, HSERDY, HSEBYP = 1 << 0, 1 << 1, 1 << 16, 1 << 17, 1 << 18
-PLLON, PLLRDY = 1 << 24, 1 << 25
+HSION, HSIRDY = 1 << 0, 1 << 1
 HSI, HSE, PLL = 0, 1, 2
 
 
@@ -85,10 +83,10 @@ class Power(Peripheral):
                 self.clock.source != PLL, "over-drive is switched while the PLL is the clock"
             )
         if changed & value & self.ODEN:
-            self._ready_at[self.ODEN] = self._time.cycles + _START_CYCLES
+            self._ready_at[self.ODEN] = self._time.cycles + START_CYCLES
         if changed & value & self.ODSWEN:
             self.require(self._has_settled(self.ODEN), "ODSWEN is set before ODRDY")
-            self._ready_at[self.ODSWEN] = self._time.cycles + _START_CYCLES
+            self._ready_at[self.ODSWEN] = self._time.cycles + START_CYCLES
 
     def _has_settled(self, bit: int) -> bool:
         ready_at = self._ready_at.get(bit)
@@ -124,7 +122,7 @@ class FlashInterface(Peripheral):
         super().write(offset, value)
 
 
-class Clock(Peripheral):
+class Clock(ClockControl):
     """RCC: oscillators, PLL, prescalers and the enable bits of peripherals."""
 
     reset_values = MappingProxyType(
@@ -137,25 +135,24 @@ class Clock(Peripheral):
             APB2ENR: 0,
         }
     )
+    enable_registers = (AHB1ENR, APB1ENR, APB2ENR)
 
     def __init__(
-        self, limits: Limits, hse_hz: int, hse_starts: bool, bypass: bool, power: Power,
-        flash: FlashInterface, time: Time,
-    ) -> None:  # fmt: skip
+        self,
+        limits: Limits,
+        oscillator: Oscillator,
+        power: Power,
+        flash: FlashInterface,
+        time: Time,
+    ) -> None:
         self._limits = limits
-        self._hse_hz = hse_hz
-        self._hse_starts = hse_starts
-        self._bypass = bypass
         self._power = power
         self._flash = flash
-        self._time = time
         power.clock = flash.clock = self
-        super().__init__("RCC")
+        super().__init__(oscillator, time)
 
     def reset(self) -> None:
         super().reset()
-        self._ready_at: dict[int, int] = {}
-        self._just_enabled: tuple[int, int] = (0, 0)
         self._time.hz = _HSI_HZ
 
     @property
@@ -163,16 +160,8 @@ class Clock(Peripheral):
         return self.registers[CFGR] & 3
 
     @property
-    def pll_on(self) -> bool:
-        return bool(self.registers[CR] & PLLON)
-
-    @property
-    def pll_ready(self) -> bool:
-        return self.pll_on and self._has_settled(PLLON)
-
-    @property
     def system_hz(self) -> int:
-        return (_HSI_HZ, self._hse_hz, self._pll_hz())[self.source]
+        return (_HSI_HZ, self.oscillator.hz, self._pll_hz())[self.source]
 
     @property
     def core_hz(self) -> int:
@@ -188,54 +177,34 @@ class Clock(Peripheral):
     def apb2_hz(self) -> int:
         return self.core_hz // self._divider(13)
 
-    def enabled(self, register: int, bit: int) -> bool:
-        return bool(self.registers[register] >> bit & 1)
-
-    def settled(self, register: int, bit: int) -> bool:
-        """Whether anything was read since the peripheral's clock was switched on."""
-        return self._just_enabled[0] != register or not self._just_enabled[1] >> bit & 1
+    def bus_hz(self, register: int) -> int:
+        """Of APB1 or APB2, by the register that enables what is on it."""
+        return self.apb1_hz if register == APB1ENR else self.apb2_hz
 
     def read(self, offset: int) -> int:
-        self._just_enabled = (0, 0)
         value = super().read(offset)
-        if offset == CR:
-            value &= ~(HSERDY | PLLRDY)
-            value |= HSERDY if self._hse_ready() else 0
-            value |= PLLRDY if self.pll_ready else 0
-        elif offset == CFGR:
+        if offset == CFGR:
             value = (value & ~12) | (self.source << 2)
         return value
 
     def write(self, offset: int, value: int) -> None:
         changed = value ^ self.registers.get(offset, 0)
         if offset == CR:
-            self._write_control(value, changed)
+            self.require(bool(value & HSION), "HSI is switched off")
         elif offset == PLLCFGR:
             self.require(not self.pll_on, "PLLCFGR is written while the PLL is on")
             self.require(
                 not changed & self._limits.pllcfgr_reserved, "PLLCFGR's reserved bits are changed"
             )
-        elif offset in (AHB1ENR, APB1ENR, APB2ENR):
-            self._just_enabled = (offset, value & changed)
         super().write(offset, value)
         if offset == CFGR:
             self._check_configuration()
             self._time.hz = self.core_hz
 
-    def _write_control(self, value: int, changed: int) -> None:
-        self.require(bool(value & HSION), "HSI is switched off")
-        if changed & HSEBYP:
-            self.require(not self.registers[CR] & HSEON, "HSEBYP is changed while HSE is on")
-        if changed & value & HSEON:
-            self._ready_at[HSEON] = self._time.cycles + _START_CYCLES
-        if changed & PLLON and value & PLLON:
-            self._check_pll()
-            self._ready_at[PLLON] = self._time.cycles + _START_CYCLES
-
-    def _check_pll(self) -> None:
+    def check_pll(self) -> None:
         fields = self.registers[PLLCFGR]
         if fields >> 22 & 1:
-            self.require(self._hse_ready(), "the PLL is started from HSE before it is ready")
+            self.require(self.hse_ready(), "the PLL is started from HSE before it is ready")
         m, n, q = fields & 63, fields >> 6 & 511, fields >> 24 & 15
         self.require(2 <= m <= 63 and 50 <= n <= 432 and 2 <= q <= 15, "a divider out of range")
         vco_input_hz = self._pll_input_hz() / m
@@ -246,7 +215,7 @@ class Clock(Peripheral):
     def _check_configuration(self) -> None:
         self.require(self.source in (HSI, HSE, PLL), "the clock's source is none")
         if self.source == HSE:
-            self.require(self._hse_ready(), "switched to HSE before it is ready")
+            self.require(self.hse_ready(), "switched to HSE before it is ready")
         if self.source == PLL:
             self.require(self.pll_ready, "switched to the PLL before it is locked")
             self.require(self._power.scale_1, "full clock in a lower voltage scale")
@@ -267,18 +236,9 @@ class Clock(Peripheral):
         return 1 if field < 4 else (2, 4, 8, 16)[field - 4]
 
     def _pll_input_hz(self) -> int:
-        return self._hse_hz if self.registers[PLLCFGR] >> 22 & 1 else _HSI_HZ
+        return self.oscillator.hz if self.registers[PLLCFGR] >> 22 & 1 else _HSI_HZ
 
     def _pll_hz(self) -> int:
         fields = self.registers[PLLCFGR]
         n, p = fields >> 6 & 511, 2 * ((fields >> 16 & 3) + 1)
         return self._pll_input_hz() * n // ((fields & 63) * p)
-
-    def _hse_ready(self) -> bool:
-        """A crystal does not start in bypass mode, nor an external clock without it."""
-        wired = bool(self.registers[CR] & HSEBYP) == self._bypass
-        return self._hse_starts and wired and self._has_settled(HSEON)
-
-    def _has_settled(self, bit: int) -> bool:
-        ready_at = self._ready_at.get(bit)
-        return ready_at is not None and self._time.cycles >= ready_at

@@ -18,12 +18,13 @@ CCR_IC, CCR_DC = 1 << 17, 1 << 16
 TRCENA, CYCCNTENA = 1 << 24, 1
 UNLOCK = 0xC5ACCE55
 VECTKEY, SYSRESETREQ = 0x05FA, 1 << 2
-# The STM32F746's data cache: 4 KB in four ways with lines of 32 bytes.
-WAYS, SETS, LINE_BYTES = 4, 32, 32
+# Every Cortex-M7's data cache has four ways with lines of 32 bytes.
+WAYS, LINE_BYTES = 4, 32
 
 
 class SystemControl(Peripheral):
-    """on_reset is called where the firmware asks for a reset."""
+    """data_cache_bytes: 0 where there is none; on_reset is called where the firmware asks for a
+    reset."""
 
     reset_values = dict.fromkeys(
         (
@@ -37,9 +38,10 @@ class SystemControl(Peripheral):
         0,
     )
 
-    def __init__(self, time: Time, cached: bool, on_reset: Callable[[], None]) -> None:
+    def __init__(self, time: Time, data_cache_bytes: int, on_reset: Callable[[], None]) -> None:
         self._time = time
-        self._cached = cached
+        self._cached = data_cache_bytes > 0
+        self._sets = data_cache_bytes // (WAYS * LINE_BYTES)
         self._on_reset = on_reset
         super().__init__("the system control space")
 
@@ -60,7 +62,7 @@ class SystemControl(Peripheral):
         if offset == CCSIDR:
             self.require(self._cached, "there is no cache to describe")
             self.require(self.registers[CSSELR] == 0, "CSSELR selects no level 1 data cache")
-            return ((SETS - 1) << 13) | ((WAYS - 1) << 3) | (LINE_BYTES.bit_length() - 5)
+            return ((self._sets - 1) << 13) | ((WAYS - 1) << 3) | (LINE_BYTES.bit_length() - 5)
         return super().read(offset)
 
     def write(self, offset: int, value: int) -> None:
@@ -77,7 +79,7 @@ class SystemControl(Peripheral):
             self._instructions_invalidated = True
         elif offset == DCISW:
             way_shift = 32 - (WAYS - 1).bit_length()
-            self._invalidated.add((value >> way_shift, (value & 0x1FFF) >> 5))
+            self._invalidated.add((value >> way_shift, (value & 0xFFFF) >> 5))
         elif offset == SYST_CSR:
             self.require(value in (0, 7), "SysTick is neither off nor on with its interrupt")
             self._next_tick = self._time.cycles + self.registers[SYST_RVR] + 1 if value else None
@@ -115,7 +117,7 @@ class SystemControl(Peripheral):
         if value & CCR_IC:
             self.require(self._instructions_invalidated, "instruction cache on before invalidating")
         if value & CCR_DC:
-            everything = {(way, line) for way in range(WAYS) for line in range(SETS)}
+            everything = {(way, line) for way in range(WAYS) for line in range(self._sets)}
             self.require(
                 self._invalidated == everything,
                 f"data cache on after invalidating {len(self._invalidated)} of its lines",
