@@ -63,7 +63,8 @@ def test_a_ruined_network_does_not_press_the_others_together() -> None:
     # The first panel's accuracies come behind its times.
     ticks = [float(value) for value in re.findall(r">(\d+(?:\.\d+)?)</text>", text)]
     accuracies = ticks[next(n for n in range(1, len(ticks)) if ticks[n] > ticks[n - 1] + 20) :]
-    assert 80 <= accuracies[0] <= 82
+    # Half a point below the worst of the others.
+    assert 89 <= accuracies[0] <= 90
 
 
 def test_rows_say_which_are_on_the_front() -> None:
