@@ -35,7 +35,8 @@ def schema_page(
     paths = dict(_tables(schema, tables))
     sections = [(whole, schema), *((path, tables[name]) for name, path in paths.items())]
     written = mode == "serialization"
-    return "\n".join(_section(title, table, paths, written) for title, table in sections)
+    made = (_section(title, table, paths, written, tables) for title, table in sections)
+    return "\n".join(made)
 
 
 def type_in_words(
@@ -99,7 +100,13 @@ def _named(schema: Schema) -> Iterator[tuple[str, str]]:
         yield from ((name, f"{mark}[]") for name, mark in _named(schema["items"]))
 
 
-def _section(title: str, schema: Schema, paths: Mapping[str, str], written: bool) -> str:
+def _section(
+    title: str,
+    schema: Schema,
+    paths: Mapping[str, str],
+    written: bool,
+    tables: Mapping[str, Schema],
+) -> str:
     properties = schema["properties"]
     prose, meanings = _described(schema.get("description", ""), properties)
     required = schema.get("required", ())
@@ -108,13 +115,21 @@ def _section(title: str, schema: Schema, paths: Mapping[str, str], written: bool
     for key, inner in properties.items():
         value = type_in_words(inner, paths, nulls=written)
         default = "required" if key in required else _default(inner["default"])
-        cells = [f"`{key}`", value, *(() if written else (default,)), meanings.get(key, "")]
+        meaning = meanings.get(key) or "; ".join(
+            _first_sentence(tables[name]) for name, _ in _named(inner)
+        )
+        cells = [f"`{key}`", value, *(() if written else (default,)), meaning]
         lines.append(_row(cells))
     return f"## {title}\n\n{prose}\n\n" + "\n".join(lines) + "\n"
 
 
 def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _first_sentence(table: Schema) -> str:
+    prose, _ = _described(table.get("description", ""), table["properties"])
+    return " ".join(re.split(r"(?<=\.)\s", prose)[0].split()).rstrip(".")
 
 
 def _default(value: object) -> str:
