@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from sqtvm.allocate.budget import Budget
 from sqtvm.errors import MeasurementError, SqtvmError, ToolError
+from sqtvm.input_file import read_small
 from sqtvm.measure.jobs import LOCAL, parse_executor
 from sqtvm.measure.meter import parse_meter
 from sqtvm.measure.target import parse_target
@@ -168,7 +169,7 @@ def read_settings_file(path: Path) -> Mapping[str, Any]:
     Raises SettingsError naming the file, the key and what is wrong with it.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_small(path).decode())
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sqtvm.allocate.allocation import Allocation
 from sqtvm.errors import SqtvmError
+from sqtvm.input_file import read_small
 from sqtvm.report.files import write_whole
 from sqtvm.report.schema import CostPart, DecisionPart
 from sqtvm.report.turns import decision_parts
@@ -70,7 +71,7 @@ def write(file: AllocationFile, path: Path) -> None:
 def read(path: Path) -> AllocationFile:
     """Raises SqtvmError naming the file, the key and what is wrong with it."""
     try:
-        return AllocationFile.model_validate_json(path.read_bytes())
+        return AllocationFile.model_validate_json(read_small(path))
     except OSError as error:
         raise SqtvmError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from sqtvm.errors import SqtvmError
+from sqtvm.input_file import require_regular
 
 _HINT = "make one: sqtvm compile"
 # No network for a microcontroller comes near.
@@ -99,7 +100,7 @@ def read_archive(path: Path) -> NetworkArchive:
 
 def _whole(path: Path) -> bytes:
     """The file's bytes; tarfile takes one that was cut off between two entries for whole."""
-    if path.stat().st_size > _LARGEST:
+    if require_regular(path) > _LARGEST:
         raise tarfile.ReadError(f"it is larger than {_LARGEST} bytes")
     content = path.read_bytes()
     if not content.endswith(_END):

@@ -28,6 +28,7 @@ from sqtvm.firmware.board_tables import (
     UsbId,
 )
 from sqtvm.firmware.resources import boards_directory
+from sqtvm.input_file import read_small
 
 __all__ = ["Board", "FlashTool", "Region", "board_file", "board_names", "load_board"]
 
@@ -186,7 +187,7 @@ def load_board(name_or_path: str | Path) -> Board:
     """
     path = board_file(name_or_path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_small(path).decode())
         board = Board.model_validate(content)
     except OSError as error:
         raise BoardError(f"{path}: cannot be read: {error.strerror}") from error

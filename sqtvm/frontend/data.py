@@ -20,6 +20,7 @@ from sqtvm.frontend.factory import call_factory, is_factory
 from sqtvm.frontend.graph import Shape
 from sqtvm.frontend.model import Samples
 from sqtvm.frontend.unpacked import require_memory
+from sqtvm.input_file import require_regular
 
 _SPEC_HINT = "give an .npz with x and y, or package.module:factory that gives a torch Dataset"
 
@@ -51,7 +52,7 @@ def load_data(source: DataSource, limit: int | None = None) -> Samples:
         x, y = _from_dataset(dataset, spec, limit)
     elif spec.endswith(".npz"):
         x, y = _from_npz(Path(spec))
-        x, y = x[:limit], None if y is None else y[:limit]
+        x, y = _some(x, limit), None if y is None else _some(y, limit)
     else:
         raise DataError(f"{spec} is neither an .npz nor package.module:factory", _SPEC_HINT)
     return Samples(_images(x, spec), None if y is None else _labels(y, len(x), spec), spec)
@@ -68,9 +69,14 @@ def _from_objects(
     parts = source if isinstance(source, tuple) else (source,)
     if not 1 <= len(parts) <= 2:
         raise DataError(f"the data are {len(parts)} parts, not (x, y)", "give (x, y) or x alone")
-    arrays = [_array(part, 0, name)[:limit] for part in parts]
+    arrays = [_some(_array(part, 0, name), limit) for part in parts]
     images = _images(arrays[0], name)
     return Samples(images, _labels(arrays[1], len(images), name) if arrays[1:] else None, name)
+
+
+def _some(array: NDArray[Any], limit: int | None) -> NDArray[Any]:
+    """The first ``limit``; a single number as it is, to be refused with its shape."""
+    return array[:limit] if array.ndim else array
 
 
 def fit_to_input(samples: Samples, shape: Shape) -> Samples:
@@ -103,6 +109,7 @@ def check_labels(samples: Samples, classes: int) -> None:
 
 def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     try:
+        require_regular(path)
         loaded = np.load(path, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise DataError(f"{path} holds one array without a name, but no x", _SPEC_HINT)
@@ -122,7 +129,8 @@ def _from_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
         ) from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
-            f"{path} cannot be read: {error}", "write it with numpy.savez(path, x=x, y=y)"
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}",
+            "write it with numpy.savez(path, x=x, y=y)",
         ) from error
 
 

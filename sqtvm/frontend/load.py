@@ -50,6 +50,11 @@ def load_model(
     data = load_data(data_source)
     graph = _graph(model_source, data)
     evaluation = _fitted(data, graph)
+    if not graph.weighted:
+        raise ModelError(
+            f"{source_name(model_source)} has no layer with weights: there are no bits to choose",
+            "give a network with a convolution or a linear layer",
+        )
     training = None
     if training_source is not None:
         training = _fitted(load_data(training_source), graph)

@@ -19,6 +19,7 @@ from sqtvm.frontend.onnx_context import Context
 from sqtvm.frontend.onnx_names import layer_name
 from sqtvm.frontend.onnx_rules import CONSTANT_OPERATORS, RULES, SUPPORTED
 from sqtvm.frontend.simplify import finish
+from sqtvm.input_file import require_regular
 
 # Of a message of Protocol Buffers.
 _LARGEST_BYTES = 2**31
@@ -56,7 +57,7 @@ def import_onnx(path: Path) -> Graph:
 
 def _read(path: Path) -> onnx.ModelProto:
     try:
-        if path.stat().st_size >= _LARGEST_BYTES:
+        if require_regular(path) >= _LARGEST_BYTES:
             raise ModelError(f"{path} is larger than an ONNX file can be, 2 GiB", _EXPORT_AGAIN)
         model = onnx.load(path)
         onnx.checker.check_model(model)

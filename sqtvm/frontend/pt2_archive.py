@@ -22,6 +22,7 @@ from torch import Tensor
 from sqtvm.errors import ModelError
 from sqtvm.frontend.aten_program import AtenCall, AtenProgram, Ref, single
 from sqtvm.frontend.unpacked import require_memory
+from sqtvm.input_file import require_regular
 
 _SAVE_AGAIN = "save it with torch.export.save(torch.export.export(model, (example,)), path)"
 
@@ -56,6 +57,7 @@ _PLAIN = ("as_int", "as_float", "as_bool", "as_string", "as_ints", "as_floats", 
 def read_pt2(path: Path) -> AtenProgram:
     """Raises ModelError where the file is missing, damaged or of another format."""
     try:
+        require_regular(path)
         with zipfile.ZipFile(path) as archive:
             require_memory(archive)
             return _Reader(archive, path).program()

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from sqtvm.errors import SqtvmError
+from sqtvm.input_file import read_small
 from sqtvm.report.files import write_whole
 from sqtvm.report.front_picture import front_picture
 from sqtvm.report.html import render_html
@@ -57,7 +58,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
 def read_report(path: Path) -> Report:
     """The report in a ``report.json``; SqtvmError where it is none."""
     try:
-        return Report.model_validate_json(path.read_bytes())
+        return Report.model_validate_json(read_small(path))
     except OSError as error:
         raise SqtvmError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

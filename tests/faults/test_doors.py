@@ -255,3 +255,45 @@ def test_settings_files_are_read_or_refused(
     path.write_bytes(content)
     said = _refusal(path, read_settings_file)
     assert said is None or (str(path) in said and "\n" not in said)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (*ANALYZE, "pipe.npz"),
+        ("analyze", "pipe.onnx", "--quiet", "--data", "samples.npz"),
+        ("analyze", "pipe.pt2", "--quiet", "--data", "samples.npz"),
+        ("boards", "show", "./pipe.toml"),
+        (BUILD[0], "pipe.tar", *BUILD[1:]),
+        ("compile", *DEPLOY[1:], "--allocation", "pipe.json"),
+    ],
+)
+def test_pipes_are_refused_instead_of_waited_for(
+    command: tuple[str, ...], run: Run, folder: Path
+) -> None:
+    (name,) = (Path(word) for word in command if "pipe." in word)
+    os.mkfifo(name)
+    assert_one_clear_line(run(*command), name.name, "no regular file")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("boards", "show", "./huge.toml"), ("compile", *DEPLOY[1:], "--allocation", "huge.json")],
+)
+def test_huge_texts_are_not_read(command: tuple[str, ...], run: Run, folder: Path) -> None:
+    (name,) = (Path(word) for word in command if "huge." in word)
+    with name.open("wb") as file:
+        file.truncate(30_000_000_000)
+    assert_one_clear_line(run(*command), name.name, "far too many")
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_data_that_is_a_single_number(shape: tuple[int, ...], run: Run, folder: Path) -> None:
+    np.savez(folder / "bad.npz", x=np.zeros(shape, np.float32), y=np.zeros(1, int))
+    assert_one_clear_line(run(*ANALYZE, "bad.npz"), "bad.npz has x of shape")
+
+
+def test_networks_without_weights_are_refused(run: Run, folder: Path) -> None:
+    (folder / "plain.py").write_text("from torch import nn\ndef f():\n    return nn.Flatten()\n")
+    result = run("analyze", "plain:f", "--quiet", "--data", "samples.npz")
+    assert_one_clear_line(result, "plain:f", "no layer with weights")
