@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any, Protocol
 
@@ -54,7 +55,7 @@ class SerialLine:
             self._port = self._open()
         except (*PortError, ValueError) as error:
             raise MeasurementError(
-                f"the serial port {address} cannot be opened: {error}",
+                f"the serial port {address} cannot be opened: {_reason(address, error)}",
                 "list the ports with 'python -m serial.tools.list_ports'; on Linux the user needs "
                 "to be in the group dialout, and no other program may hold the port",
             ) from error
@@ -93,3 +94,9 @@ class SerialLine:
             port.write_timeout = _WRITE_SECONDS
         port.open()
         return port
+
+
+def _reason(address: str, error: Exception) -> str:
+    """What pyserial said, which repeats the port and the error's number."""
+    said = str(error).replace(f"could not open port {address}: ", "")
+    return re.sub(r"\[Errno -?\d+\] |: '[^']*'$", "", said)

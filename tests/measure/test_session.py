@@ -158,7 +158,9 @@ def test_a_silent_target_is_an_error_in_time() -> None:
 
 
 def test_an_absent_port_is_an_error_with_a_hint() -> None:
-    with pytest.raises(MeasurementError, match="/dev/no-such-port cannot be opened") as caught:
+    with pytest.raises(
+        MeasurementError, match=r"/dev/no-such-port cannot be opened: No such file or directory$"
+    ) as caught:
         Session("/dev/no-such-port")
     assert "dialout" in caught.value.hint
 

@@ -12,7 +12,7 @@ from sqtvm.errors import MeasurementError
 from sqtvm.firmware.boards import board_names, load_board
 from sqtvm.measure import target_usb
 from sqtvm.measure.target import Target
-from sqtvm.measure.target_open import located
+from sqtvm.measure.target_open import located, require_port
 from sqtvm.measure.target_usb import find_port
 
 BOARD = load_board("stm32f746")
@@ -71,6 +71,16 @@ def test_a_board_without_ids(ports: list[ListPortInfo]) -> None:
     ports.append(port("/dev/ttyACM0", BOARD.usb[0]))
     with pytest.raises(MeasurementError, match="names no USB ids"):
         find_port(load_board("mps2-an386"))
+
+
+def test_a_missing_port_is_told_before_anything_is_flashed(ports: list[ListPortInfo]) -> None:
+    require_port(Target("emulator"), BOARD)
+    require_port(Target("serial", "loop://"), BOARD)
+    with pytest.raises(MeasurementError, match="/dev/ttyNONE cannot be opened: No such file"):
+        require_port(Target("serial", "/dev/ttyNONE"), BOARD)
+    assert not ports
+    with pytest.raises(MeasurementError, match="no serial port with the USB id"):
+        require_port(Target("serial", "auto"), BOARD)
 
 
 @pytest.mark.parametrize("name", board_names())
