@@ -58,7 +58,7 @@ model = "net.onnx"
 data = "test.npz"
 training = "train.npz"
 board = "stm32f746"
-verify_samples = 5
+verify_samples = 3
 """
 _FARM = """
 targets:
@@ -172,7 +172,7 @@ class World:
             warnings.simplefilter("ignore")
             torch.onnx.export(network, (one,), folder / "net.onnx", dynamo=False)
         random = np.random.default_rng(0)
-        for name, count in (("test", 12), ("some", 12), ("train", 60)):
+        for name, count in (("test", 6), ("some", 12), ("train", 60)):
             x = random.normal(size=(count, 3, 32, 32)).astype(np.float32)
             # What the network itself says, so that there is accuracy to lose.
             y = network(torch.from_numpy(x)).argmax(1).numpy()
