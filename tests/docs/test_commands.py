@@ -46,68 +46,57 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         made.close()
 
 
-class Reader:
-    """Somebody who types one page's commands, from the first to the last."""
-
-    def __init__(self) -> None:
-        self.page = ""
-        self.done: set[str] = set()
-
-    def type(self, block: Block, world: World, only_check: bool) -> None:
-        if self.page != block.page:
-            self.page = block.page
-            world.begin()
-            for written in blocks_of(block.page, pages()[block.page]):
-                if written.title:
-                    (world.folder / written.title).write_text(written.text)
-        folder = world.folder
-        for command in commands_of(block):
-            if only_check and command.text in self.done:
-                continue
-            if _LEAVES_NOTHING.match(command.text):
-                self.done.add(command.text)
-            quick = (command.page, command.text) in QUICK_DEPLOYMENTS
-            settings = world.folder / "sqtvm.toml"
-            prepared = settings.read_text()
-            if "sqtvm init" in command.text:
-                settings.unlink()
-            outcome = world.run(command.text, folder, only_check and not quick)
-            folder = outcome.folder
-            assert outcome.status == 0, f"{command}\n{outcome.stdout}\n{outcome.stderr}"
-            if "sqtvm init" in command.text:
-                assert "[budget]" in settings.read_text()
-                # What the reader fills in.
-                settings.write_text(prepared)
+# Over all pages of a process.
+_DONE: set[str] = set()
 
 
-@pytest.fixture(scope="module")
-def reader() -> Reader:
-    return Reader()
+def read(page: str, world: World, only_check: bool) -> None:
+    """As somebody does who types one page's commands, from the first to the last."""
+    world.begin()
+    for block in blocks_of(page, pages()[page]):
+        if block.title:
+            (world.folder / block.title).write_text(block.text)
+    for block in BLOCKS:
+        if block.page == page:
+            _type(block, world, only_check)
 
 
-@pytest.fixture(scope="module")
-def slow_reader() -> Reader:
-    return Reader()
+def _type(block: Block, world: World, only_check: bool) -> None:
+    folder = world.folder
+    for command in commands_of(block):
+        if only_check and command.text in _DONE:
+            continue
+        if _LEAVES_NOTHING.match(command.text):
+            _DONE.add(command.text)
+        quick = (command.page, command.text) in QUICK_DEPLOYMENTS
+        settings = world.folder / "sqtvm.toml"
+        prepared = settings.read_text()
+        if "sqtvm init" in command.text:
+            settings.unlink()
+        outcome = world.run(command.text, folder, only_check and not quick)
+        folder = outcome.folder
+        assert outcome.status == 0, f"{command}\n{outcome.stdout}\n{outcome.stderr}"
+        if "sqtvm init" in command.text:
+            assert "[budget]" in settings.read_text()
+            # What the reader fills in.
+            settings.write_text(prepared)
 
 
-def _name(block: Block) -> str:
-    return f"{block.page}:{block.line}"
+PAGES = tuple(dict.fromkeys(block.page for block in BLOCKS))
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("block", BLOCKS, ids=_name)
-def test_commands_run(block: Block, world: World, reader: Reader) -> None:
-    reader.type(block, world, only_check=True)
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_run(page: str, world: World) -> None:
+    read(page, world, only_check=True)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(
-    "block", [block for block in BLOCKS if not block.page.startswith("examples/")], ids=_name
-)
-def test_deployments_run_to_their_end(block: Block, world: World, slow_reader: Reader) -> None:
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith("examples/")])
+def test_deployments_run_to_their_end(page: str, world: World) -> None:
     """The examples' own lines are run by tests/examples."""
-    slow_reader.type(block, world, only_check=False)
+    read(page, world, only_check=False)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
