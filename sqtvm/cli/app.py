@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -16,7 +18,7 @@ from sqtvm.cli.analyze import analyze
 from sqtvm.cli.build import build
 from sqtvm.cli.calibrate import calibrate
 from sqtvm.cli.compile import compile_
-from sqtvm.cli.console import show_text
+from sqtvm.cli.console import show_error, show_text
 from sqtvm.cli.deploy import deploy
 from sqtvm.cli.doctor import doctor
 from sqtvm.cli.flash import flash
@@ -24,7 +26,7 @@ from sqtvm.cli.help_text import unwrapped
 from sqtvm.cli.init import init
 from sqtvm.cli.profile import profile
 from sqtvm.cli.run import run
-from sqtvm.cli.status import STATUS_HELP
+from sqtvm.cli.status import STATUS_HELP, ExitStatus
 
 _HELP = """A PyTorch model in, microcontroller firmware that holds a latency, memory, energy and \
 accuracy budget out. [bold]deploy[/] does it all; the other commands are its stages.
@@ -85,10 +87,30 @@ app.add_typer(store.group, name="store")
 
 def main() -> None:
     """Run the command of ``sys.argv`` and exit with its status."""
+    _mend_streams()
     try:
         app()
     except BrokenPipeError:
-        # The reader of the output has left, as `sqtvm boards | head -1` does; Python would
-        # complain again when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        # The reader of the output has left, as `sqtvm boards | head -1` does.
+        _leave_without_flushing()
+    except OSError as error:
+        # Commands tell their own errors: what is left is that their output cannot be written.
+        show_error(f"the output cannot be written: {(error.strerror or str(error)).lower()}")
+        _leave_without_flushing()
+
+
+def _mend_streams() -> None:
+    """A closed stream swallows what is written to it; letters that it has no code for become
+    question marks."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115, it stays open
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _leave_without_flushing() -> NoReturn:
+    """Python would complain again when it writes the rest at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(ExitStatus.ERROR)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -121,3 +122,23 @@ def test_reader_that_leaves_is_no_error() -> None:
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert result.stdout == "["
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("shell", "status", "said"),
+    [
+        ("boards > /dev/full", 1, "error: the output cannot be written: no space left on device"),
+        ("boards >&-", 0, ""),
+        ("boards show stm33 2>&-", 1, ""),
+        ("boards | cat", 0, ""),
+    ],
+)
+def test_output_that_cannot_be_written(shell: str, status: int, said: str) -> None:
+    command = f"set -o pipefail; {sys.executable} -m sqtvm {shell}"
+    # A terminal without letters beyond ASCII.
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    result = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, env=environment
+    )
+    assert result.stderr.strip() == said
+    assert result.returncode == status
