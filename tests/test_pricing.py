@@ -24,7 +24,7 @@ BOARD = load_board("stm32f746")
 
 def emulated() -> Measurement:
     by_class = {"load": 30, "store": 10, "mac": 40, "alu": 15, "branch": 5}
-    layer = LayerMeasurement("conv", 100, 90.5, None, ms=0.0004, by_class=by_class)
+    layer = LayerMeasurement("conv", 100, 90.5, None, ms=0.0004, by_class=by_class, mj=0.13)
     return Measurement(
         target="emulator",
         layers=(layer, replace(layer, name="fc", by_class={})),

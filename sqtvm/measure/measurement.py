@@ -40,7 +40,9 @@ class LayerMeasurement:
     instructions: executed, exact, emulator only; est_cycles: from the instructions by a named
     cycle model; measured_cycles: of the board's own counter, boards only, the median of several
     runs; ms: of measured_cycles where there are any, of est_cycles otherwise; by_class: the
-    instructions by class (load, store, mac, alu, branch); repeatability: boards only.
+    instructions by class (load, store, mac, alu, branch); repeatability: boards only; mj:
+    modelled, by the layer's time, None where nothing is known of the board's current or a meter
+    measured the whole.
     """
 
     name: str
@@ -50,6 +52,7 @@ class LayerMeasurement:
     ms: float | None = None
     by_class: Mapping[str, int] = field(default_factory=dict)
     repeatability: Repeatability | None = None
+    mj: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,6 +50,7 @@ def measurement_values(measurement: Measurement, accuracy: float | None) -> dict
                 "measured_cycles": layer.measured_cycles,
                 "repeatability": _runs(layer.repeatability),
                 "ms": layer.ms,
+                "energy_mj": layer.mj,
             }
             for layer in measurement.layers
         ],
