@@ -24,6 +24,8 @@ _BEARABLE_DROP = 1.0
 # Points below which adaptive rounding has nothing to win back.
 _NEGLIGIBLE_DROP = 0.3
 _FINE_TUNE_STEPS = 400
+# Checks, one every 50 steps, without a better loss on held-out samples before training ends.
+_PATIENCE = 4
 # Steps of about the same length: equalize and calibrate, judge one way, judge the other.
 _EQUALIZING = 3
 _CHECKPOINT = "fine-tuning.pt"
@@ -106,7 +108,7 @@ def _fine_tuned(workshop: Workshop, settings: DeploySettings, best: Round, start
         start.activations,
         best.allocation.weight_bits,
         training,
-        FineTuneSettings(steps=_FINE_TUNE_STEPS, seed=settings.seed),
+        FineTuneSettings(steps=_FINE_TUNE_STEPS, seed=settings.seed, patience=_PATIENCE),
         tell,
         checkpoint_file=settings.out / _CHECKPOINT,
     )
