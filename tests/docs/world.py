@@ -34,7 +34,8 @@ def lenet():
     stack = nn.Sequential(OrderedDict(conv2=nn.Conv2d(4, 4, 3, stride=2, padding=1)))
     layers = OrderedDict(
         conv1=nn.Conv2d(3, 4, 3, stride=4, padding=1), relu1=nn.ReLU(),
-        stack3=stack, relu2=nn.ReLU(), flatten=nn.Flatten(), linear=nn.Linear(64, 3),
+        stack3=stack, relu2=nn.ReLU(), conv3=nn.Conv2d(4, 4, 1), relu3=nn.ReLU(),
+        flatten=nn.Flatten(), linear=nn.Linear(64, 3),
     )
     return nn.Sequential(layers)
 """
