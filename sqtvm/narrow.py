@@ -15,7 +15,7 @@ from sqtvm.frontend.model import Model
 from sqtvm.pricing import price
 from sqtvm.progress import OnProgress, Progress
 from sqtvm.quantize.activation_bits import narrowable, narrowed
-from sqtvm.quantize.build import quantize
+from sqtvm.quantize.build import correction, quantize
 from sqtvm.quantize.calibration import calibrate
 from sqtvm.quantize.network import IntegerNetwork, TensorQuantization
 from sqtvm.realise import Workshop
@@ -54,6 +54,8 @@ def fit_activations(
     prediction = WorkspacePrediction()
     candidates = narrowable(graph)
     four_bits = calibrate(graph, model.calibration.x, activation_bits=4)
+    # The input keeps its 8 bits, so this holds for every choice.
+    correct_by = correction(graph, activations, model.calibration.x)
     asked: list[str] = []
 
     def with_chosen(chosen: frozenset[str]) -> Mapping[str, TensorQuantization]:
@@ -66,7 +68,7 @@ def fit_activations(
         asked.append(name)
         message = f"4 bits for the output of {name}"
         on_progress(Progress("activations", message, len(asked), len(candidates)))
-        at_four = quantize(graph, with_chosen(frozenset({name})), bits, model.calibration.x)
+        at_four = quantize(graph, with_chosen(frozenset({name})), bits, correct_by)
         return evaluator.judge(at_four).divergence
 
     found = narrow(candidates, ram_bytes - beside_bytes, workspace, damage)

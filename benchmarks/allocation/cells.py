@@ -79,6 +79,8 @@ def order() -> list[Cell]:
     quick = tuple(method for method in METHODS if method not in slow)
     stages = [
         (small, SHARES, corrected, first, METHODS),
+        (large[:2], tight, corrected, first, quick),
+        (large[:2], tight, trained, first, METHODS[:2]),
         (large, tight, corrected, first, quick),
         (large, tight, trained, first, METHODS[:2]),
         (large, SHARES, corrected, first, quick),

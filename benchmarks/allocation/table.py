@@ -22,26 +22,44 @@ _HEAD = """# Allocation methods compared
 
 Made by `python -m benchmarks.allocation`, which goes on with what is missing whenever it is run;
 `--table` only draws what there is. Results stand in `results.jsonl`, one line a cell with all
-settings.
+settings and a digest of the float weights, which are committed too: cells of other weights or
+settings are left out.
 
 - *Accuracy* is the integer network's on the whole test set, percent, mean over the seeds that were
   run (with the spread, a standard deviation, where there are several). Seeds choose the
   calibration and guiding samples and the order of training; float weights are one training.
 - *Budget* is packed weights, percent of their bytes at 8 bits. Uniform bits have few sizes: at 60
   and 50 % they are 4 bits (50 %), at 40, 30 and 25 % they are 2 bits (25 %).
-- Every method has the same bias correction, the same adaptive rounding (512 samples without
-  labels), and the same training (100 batches of 128, learned step sizes, half distillation).
-  Equal bits are finished once for all methods.
-- The training is short so that the comparison can be run at all. A deployment trains 400 batches,
-  as `sqtvm/tune.py` sets: with these the default's bits at 30 % gave 92.13 % on ResNet-8 and
-  89.63 % on MobileNetV1 with seed 0.
-- *Networks run* are those the choice itself evaluated, on 1,000 training samples; seconds are wall
-  time of the choice alone, on one thread of a machine that did other things too: comparable within
-  a network only roughly. HAWQ-V2's second derivatives count in seconds alone.
+- *Post-training* is what a deployment does without training data: clipping by squared error, and
+  mean and spread of every channel corrected on 512 samples without labels. *Adaptive rounding* is
+  the same with the rounding learned on these samples; a deployment adds it where more than 0.3
+  points are lost, and keeps it where the outputs come closer. *Fine-tuning* is 100 batches of 64,
+  learned step sizes, half distillation. All of it is the same for every method, and equal bits are
+  finished once for all methods.
+- The training is short so that the comparison can be run at all: a deployment trains up to 400
+  batches of 128.
+- *Networks run* are those the choice itself evaluated, most of them on 250 of the 1,000 guiding
+  training samples, since these tell already; for `sigmaquant-qat` they are the training cycles, and
+  it has no place in post-training rows. HAWQ-V2's second derivatives count in seconds alone.
+- *Seconds* are those of one processor, on one thread: the wall time on an idle core. The benchmark
+  ran with the least priority on a busy machine, so that its own wall time says nothing.
 - ResNet-8, MobileNetV1-0.25 (its first layer with stride 1) and DS-CNN are on Fashion-MNIST's 28x28
   images, LeNet on MNIST, the one-dimensional CNN on accelerometer windows of six users that
   training never saw.
 """
+
+_TIMES = """## How long a deployment takes
+
+Wall time on the development machine, two cores of an AMD EPYC that other work kept busy
+(load average 9 to 17), 2026-11-26, in `examples/resnet8`:
+
+| command | wall | processor |
+|---|---|---|
+| `sqtvm allocate --budget-flash 40k`, post-training | 22 s | 32 s |
+| `sqtvm deploy --budget-flash 40k --fine-tune`: six rounds measured, 400 batches | 220 s | 286 s |
+
+The second gives 92.23 % with weights of 29 % of their bytes at 8 bits (float 91.99 %, uniform
+4 bits 92.02 % with 50 %, both of the same report)."""
 
 
 def write(results: list[Result]) -> None:
@@ -51,7 +69,8 @@ def write(results: list[Result]) -> None:
     for result in valid:
         cell = result.cell
         cells[cell.network, cell.finish, cell.share, cell.method].append(result)
-    lines = [_HEAD, _missing(order(), valid), "", "![Accuracy over budget](accuracy.png)", ""]
+    lines = [_HEAD, _TIMES, "", "## What is measured", "", _missing(order(), valid), ""]
+    lines += ["![Accuracy over budget](accuracy.png)", ""]
     lines += ["## The default against the others, in points", "", *bars.lines(valid), ""]
     for network in dict.fromkeys(cell.network for cell in order()):
         lines += _network(network, cells)
@@ -122,11 +141,13 @@ def _draw(cells: dict[tuple[str, Finish, int, str], list[Result]]) -> None:
     networks = list(dict.fromkeys(key[0] for key in cells))
     if not networks:
         return
+    # Adaptive rounding is measured at two budgets alone.
+    finishes = [Finish.CORRECTED, Finish.FINE_TUNED]
     figure, axes = pyplot.subplots(
-        len(networks), len(Finish), figsize=(13, 3.4 * len(networks)), squeeze=False
+        len(networks), len(finishes), figsize=(10, 3.4 * len(networks)), squeeze=False
     )
     for row, network in zip(axes, networks, strict=True):
-        for axis, finish in zip(row, Finish, strict=True):
+        for axis, finish in zip(row, finishes, strict=True):
             for name in METHODS:
                 points = sorted(
                     (key[2], 100 * mean(result.accuracy for result in found))
