@@ -13,6 +13,7 @@ from sqtvm.allocate.evaluate import Evaluator
 from sqtvm.allocate.sensitivity import sensitivities
 from sqtvm.errors import SqtvmError
 from sqtvm.firmware.boards import Board, load_board
+from sqtvm.firmware.project import refuse_foreign
 from sqtvm.front import (
     FrontPoint,
     candidates,
@@ -69,6 +70,7 @@ def deploy(
     meter = None if settings.meter is None else parse_meter(settings.meter)
     _require_known_energy(settings, board, meter)
     require_port(target, board)
+    refuse_foreign(settings.out / "firmware")
     on_progress(Progress("load", settings.model))
     model = load(settings) if read is None else read()
     with output_folder(settings.out):

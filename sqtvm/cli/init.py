@@ -9,6 +9,7 @@ import typer
 
 from sqtvm.cli import options
 from sqtvm.cli.console import session, show
+from sqtvm.report.files import write_whole
 from sqtvm.settings import SETTINGS_FILE, SettingsError
 
 TEMPLATE = """\
@@ -74,13 +75,7 @@ def init(
     """
     with session(quiet, verbose):
         path = Path(SETTINGS_FILE)
-        try:
-            with path.open("w" if force else "x", encoding="utf-8") as file:
-                file.write(TEMPLATE)
-        except FileExistsError as error:
-            raise SettingsError(
-                f"{path} is there already", "sqtvm init --force overwrites it"
-            ) from error
-        except OSError as error:
-            raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
+        if path.exists() and not force:
+            raise SettingsError(f"{path} is there already", "sqtvm init --force overwrites it")
+        write_whole(path, TEMPLATE.encode())
     show(f"Wrote {path}: name your model, data and board in it, then run sqtvm deploy", quiet)

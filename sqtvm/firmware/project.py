@@ -36,7 +36,7 @@ def generate(
     is replaced as a whole, builds included. Raises SqtvmError for a file that is no archive, for
     an unknown platform, or for a folder that is not ours.
     """
-    _refuse_foreign(destination)
+    refuse_foreign(destination)
     network = read_archive(archive)
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".project-") as temporary:
@@ -64,7 +64,8 @@ def open_project(path: Path, board: Board) -> Project:
     return Project(path, board, sha256, platform)
 
 
-def _refuse_foreign(destination: Path) -> None:
+def refuse_foreign(destination: Path) -> None:
+    """Raises SqtvmError for what is there and no project of ours, which nothing may replace."""
     if destination.exists() and not destination.is_dir():
         raise SqtvmError(f"{destination}: is not a folder", "give another one")
     ours = (destination / PROJECT_FILE).is_file()

@@ -184,6 +184,16 @@ def test_output_that_cannot_be_written(out: str, run: Run, folder: Path) -> None
     assert (folder / "samples.npz").read_bytes() == before
 
 
+def test_folders_of_others_are_kept_and_told_of_at_once(run: Run, folder: Path) -> None:
+    mine = folder / "sqtvm-out" / "firmware" / "main.c"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    result = run(*DEPLOY, "--verify-samples", "1")
+    assert_one_clear_line(result, "sqtvm-out/firmware", "not a firmware project of sqtvm")
+    assert mine.read_text() == "mine"
+    assert not (folder / "sqtvm-out" / "model.tar").exists()
+
+
 def test_missing_compilers_are_named(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
