@@ -1,7 +1,8 @@
 """Every command in the documentation runs: as it stands, in a folder as the pages assume it.
 
 Hardware, registries and minutes of work have stand-ins (``stand_in.py``, ``command_server.py``),
-and a command that is neither real nor has one fails. Commands of one block run in one shell's
+and a command that is neither real nor has one fails. Deployments, and what fits a model to a board,
+are read and checked; the slow test makes them. Commands of one block run in one shell's
 folder, those of one page in one folder, in their order.
 """
 
@@ -19,11 +20,11 @@ from tests.docs.pages import pages
 from tests.docs.stand_in import PROGRAMS
 from tests.docs.world import REAL, World
 
-# Deployed for real even by `make test`; other deployments are read and checked there, and made
-# only by the slow test. So it is with what fits a model to a board.
-QUICK_DEPLOYMENTS = (("README.md", "sqtvm deploy --board stm32f746 --budget-ms 50"),)
-# Several pages have the same one, and it does not matter where it runs.
-_LEAVES_NOTHING = re.compile(r"sqtvm (run|profile|doctor|boards|analyze|store list)\b[^>|]*$")
+# Several pages have the same one, and it leaves nothing that is not there from the beginning.
+_ONCE = re.compile(
+    r"sqtvm (((run|profile|doctor|boards|analyze|store list)\b[^>|]*)"
+    r"|(build network\.tar --board stm32f746))"
+)
 # After these, a command begins.
 _SEPARATORS = {"&&", "||", ";", "|", "&", "(", ")"}
 _ASSIGNMENT = re.compile(r"\w+=")
@@ -64,16 +65,16 @@ def read(page: str, world: World, only_check: bool) -> None:
 def _type(block: Block, world: World, only_check: bool) -> None:
     folder = world.folder
     for command in commands_of(block):
-        if only_check and command.text in _DONE:
+        text = command.text.partition(" #")[0].strip()
+        if only_check and text in _DONE:
             continue
-        if _LEAVES_NOTHING.match(command.text):
-            _DONE.add(command.text)
-        quick = (command.page, command.text) in QUICK_DEPLOYMENTS
+        if _ONCE.fullmatch(text):
+            _DONE.add(text)
         settings = world.folder / "sqtvm.toml"
         prepared = settings.read_text()
         if "sqtvm init" in command.text:
             settings.unlink()
-        outcome = world.run(command.text, folder, only_check and not quick)
+        outcome = world.run(command.text, folder, only_check)
         folder = outcome.folder
         assert outcome.status == 0, f"{command}\n{outcome.stdout}\n{outcome.stderr}"
         if "sqtvm init" in command.text:
