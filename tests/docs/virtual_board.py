@@ -46,8 +46,15 @@ class VirtualBoard:
 
     def close(self) -> None:
         self._listening.close()
-        self._stop()
+        self.power_off()
         self._messages.close()
+
+    def power_off(self) -> None:
+        """Flashing turns it on again; a command that is over needs it no longer."""
+        if self._qemu is not None:
+            self._qemu.kill()
+            self._qemu.wait()
+            self._qemu = None
 
     def _serve(self) -> None:
         while True:
@@ -65,7 +72,7 @@ class VirtualBoard:
                 connection.sendall(f"{' '.join(answer.split())}\n".encode())
 
     def _flash(self, image: Path) -> None:
-        self._stop()
+        self.power_off()
         project = image.parents[2]
         named = json.loads((project / "sqtvm-project.json").read_text())
         machine = emulated_machine(_board(named["board"], project))
@@ -105,12 +112,6 @@ class VirtualBoard:
                 raise RuntimeError(said.decode())
             time.sleep(0.01)
         raise RuntimeError("QEMU does not listen")
-
-    def _stop(self) -> None:
-        if self._qemu is not None:
-            self._qemu.kill()
-            self._qemu.wait()
-            self._qemu = None
 
 
 def _claim_the_boards_clock(variants: Path) -> None:

@@ -153,6 +153,8 @@ class World:
             timeout=SECONDS,
             check=False,
         )
+        # It would poll its line for ever.
+        self._board.power_off()
         after = Path(then.read_text().strip())
         return Outcome(result.returncode, result.stdout, result.stderr, after)
 
