@@ -17,6 +17,7 @@ from sqtvm.measure.session import Session
 from tests.firmware.fake_archive import expected
 from tests.firmware.virtual.board import STM32F446_NUCLEO, VirtualBoard, Wiring
 from tests.firmware.virtual.stm32_clock import APB2ENR
+from tests.firmware.virtual.stm32_rcc import Oscillator
 
 WALK_THROUGH = (Path(__file__).parents[2] / "docs" / "boards.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(sh|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -24,8 +25,7 @@ BLOCK = re.compile(r"^```(sh|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # What the text says of the board: its crystal, and its serial port.
 MOTOR = dataclasses.replace(
     STM32F446_NUCLEO,
-    hse_hz=16_000_000,
-    hse_bypass=False,
+    oscillator=Oscillator(16_000_000, bypass=False),
     usart_base=0x4001_1000,
     usart_enable=(APB2ENR, 4),
     sends=Wiring(0, 9, 7),
@@ -75,7 +75,7 @@ def test_a_board_of_ones_own(
     assert (board.name, board.flash_bytes, board.uart.baud) == ("motor", 256 * 1024, 921600)
     image = tmp_path / "firmware" / "build" / "board" / "firmware.hex"
     virtual = VirtualBoard(MOTOR, image, baud=921600)
-    with Session(virtual) as session:
+    with Session(virtual, timeout=60) as session:
         assert session.identify().board == "motor"
         assert virtual.clock.registers[4] >> 22 & 1, "the PLL does not run from the crystal"
         x = np.array([1, 2, 3, 4, 5, 6], np.int8)
