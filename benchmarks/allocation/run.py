@@ -6,12 +6,14 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from benchmarks.allocation.cells import Cell, Finish, Result
 from benchmarks.allocation.networks import TASKS
+from benchmarks.allocation.samples import Split
 from benchmarks.allocation.training import trained_graph, weights_digest
 from sqtvm.allocate.allocate import AllocateSettings, allocate
 from sqtvm.allocate.allocation import Allocation
@@ -197,7 +199,7 @@ def _chosen_alike(result: Result) -> bool:
 def prepare(network: str, seed: int) -> Bench:
     """A network of the benchmark with its calibration samples, which the seed chooses."""
     task = TASKS[network]
-    split = task.load()
+    split = _split(network)
     graph = trained_graph(task, split)
     chosen = np.random.default_rng(seed).choice(
         len(split.train), _CALIBRATION_SAMPLES, replace=False
@@ -209,6 +211,11 @@ def prepare(network: str, seed: int) -> Bench:
     activations = calibrate(graph, calibration.x)
     evaluator = _MeteredEvaluator(model, activations, seed)
     return Bench(model, activations, evaluator, float_accuracy(graph, split.test))
+
+
+@lru_cache(maxsize=1)
+def _split(network: str) -> Split:
+    return TASKS[network].load()
 
 
 def budget_bytes(bench: Bench, share: int) -> int:

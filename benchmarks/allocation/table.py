@@ -10,10 +10,13 @@ import matplotlib
 
 from benchmarks.allocation import bars
 from benchmarks.allocation.cells import METHODS, Cell, Finish, Result, order
+from benchmarks.allocation.networks import TASKS
 from benchmarks.allocation.run import holds_settings
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 
 TABLE = Path(__file__).with_name("README.md")
 PICTURE = Path(__file__).with_name("accuracy.png")
@@ -72,7 +75,7 @@ def write(results: list[Result]) -> None:
     lines = [_HEAD, _TIMES, "", "## What is measured", "", _missing(order(), valid), ""]
     lines += ["![Accuracy over budget](accuracy.png)", ""]
     lines += ["## The default against the others, in points", "", *bars.lines(valid), ""]
-    for network in dict.fromkeys(cell.network for cell in order()):
+    for network in TASKS:
         lines += _network(network, cells)
     _replace(TABLE, "\n".join(lines) + "\n")
     _draw(cells)
@@ -138,36 +141,57 @@ def _accuracy(results: list[Result]) -> str:
 
 
 def _draw(cells: dict[tuple[str, Finish, int, str], list[Result]]) -> None:
-    networks = list(dict.fromkeys(key[0] for key in cells))
+    networks = [network for network in TASKS if any(key[0] == network for key in cells)]
     if not networks:
         return
     # Adaptive rounding is measured at two budgets alone.
     finishes = [Finish.CORRECTED, Finish.FINE_TUNED]
     figure, axes = pyplot.subplots(
-        len(networks), len(finishes), figsize=(10, 3.4 * len(networks)), squeeze=False
+        len(networks), len(finishes), figsize=(10, 3 * len(networks) + 0.6), squeeze=False
     )
+    lines = {}
     for row, network in zip(axes, networks, strict=True):
         for axis, finish in zip(row, finishes, strict=True):
-            for name in METHODS:
-                points = sorted(
-                    (key[2], 100 * mean(result.accuracy for result in found))
-                    for key, found in cells.items()
-                    if (key[0], key[1], key[3]) == (network, finish, name)
-                )
-                if points:
-                    axis.plot(*zip(*points, strict=True), marker="o", ms=3, label=name)
-            if not axis.lines:
-                axis.set_axis_off()
-                continue
-            axis.set_title(f"{network}, {finish}", fontsize=9)
-            axis.set_xlabel("weights, % of 8 bits", fontsize=8)
-            axis.set_ylabel("accuracy, %", fontsize=8)
-            axis.grid(alpha=0.3)
-    axes[0][0].legend(fontsize=7)
-    figure.tight_layout()
+            lines |= _draw_one(axis, network, finish, cells)
+    lines = {name: lines[name] for name in (*METHODS, "float") if name in lines}
+    figure.legend(list(lines.values()), list(lines), ncols=5, loc="upper center", fontsize=9)
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.6 / figure.get_figheight()))
     temporary = PICTURE.with_suffix(".tmp.png")
     figure.savefig(temporary, dpi=90)
     temporary.replace(PICTURE)
+
+
+def _draw_one(
+    axis: Axes,
+    network: str,
+    finish: Finish,
+    cells: dict[tuple[str, Finish, int, str], list[Result]],
+) -> dict[str, Artist]:
+    """Of one network, however it was finished; what the legend needs, by name."""
+    lines: dict[str, Artist] = {}
+    # The default is drawn last, on top of those that it coincides with.
+    for index, name in reversed(list(enumerate(METHODS))):
+        points = sorted(
+            (key[2], 100 * mean(result.accuracy for result in found))
+            for key, found in cells.items()
+            if (key[0], key[1], key[3]) == (network, finish, name)
+        )
+        if points:
+            style = {"lw": 2.2, "ms": 5} if index == 0 else {"lw": 1.2, "ms": 3}
+            (lines[name],) = axis.plot(
+                *zip(*points, strict=True), marker="o", color=f"C{index}", **style
+            )
+    if not lines:
+        axis.set_axis_off()
+        return {}
+    exact = next(found[0].float_accuracy for key, found in cells.items() if key[0] == network)
+    lines["float"] = axis.axhline(100 * exact, color="black", ls=":", lw=1)
+    axis.set_xlim(22, 103)
+    axis.set_title(f"{network}, {finish}", fontsize=9)
+    axis.set_xlabel("weights, % of 8 bits", fontsize=8)
+    axis.set_ylabel("accuracy, %", fontsize=8)
+    axis.grid(alpha=0.3)
+    return lines
 
 
 def _replace(path: Path, text: str) -> None:
