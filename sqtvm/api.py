@@ -45,6 +45,7 @@ from sqtvm.project_files import archive_of, board_of, inputs_of
 from sqtvm.quantize.activation_bits import calibrate_at
 from sqtvm.quantize.build import quantize
 from sqtvm.quantize.calibration import calibrate
+from sqtvm.quantize.finetune import Loss
 from sqtvm.settings import DEFAULT_OUT, DeploySettings, SettingsError
 
 __all__ = [
@@ -98,6 +99,7 @@ def deploy(
     candidates: int = 0,
     executor: str = "local",
     seed: int = 0,
+    loss: Loss | None = None,
     on_progress: OnProgress = silent,
 ) -> DeployResult:
     """Make firmware that holds the budget, or the best that can be had, and report on it.
@@ -107,8 +109,9 @@ def deploy(
     arrays (x: float or uint8 [count, *input shape], y: integer [count] class labels), a torch
     Dataset of such pairs, the path of an ``.npz`` with x and y, or ``package.module:factory``;
     calibration and training: like data, for the ranges of activations and to guide the choice of
-    bits; the others: as the flags of ``sqtvm deploy``. Leaves report and firmware in ``out``.
-    Raises SqtvmError and its kinds for what the caller can mend.
+    bits; loss: what fine-tuning lowers, of logits [batch, classes] and labels, instead of the
+    cross-entropy; the others: as the flags of ``sqtvm deploy``. Leaves report and firmware in
+    ``out``. Raises SqtvmError and its kinds for what the caller can mend.
 
     ```python
     result = sqtvm.deploy(net, (x, y), board="stm32f746", budget=sqtvm.Budget(ms=50))
@@ -134,7 +137,9 @@ def deploy(
         in_memory=not all(
             source is None or isinstance(source, str | Path)
             for source in (model, data, calibration, training)
-        ),
+        )
+        or loss is not None,
+        loss=loss,
     )
 
     def read() -> Model:

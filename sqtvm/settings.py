@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,9 @@ from sqtvm.input_file import read_small
 from sqtvm.measure.jobs import LOCAL, parse_executor
 from sqtvm.measure.meter import parse_meter
 from sqtvm.measure.target import parse_target
+
+if TYPE_CHECKING:
+    from sqtvm.quantize.finetune import Loss
 
 SETTINGS_FILE = "sqtvm.toml"
 DEFAULT_OUT = Path("sqtvm-out")
@@ -142,7 +145,8 @@ class DeploySettings:
     many inputs the firmware's outputs are compared on, bit for bit; candidates: how many more
     allocations are measured for the Pareto front; executor: ``local``, ``local:N`` or
     ``dask://HOST:PORT``, which builds and runs them; in_memory: model or data are objects of a
-    program that are only named here.
+    program that are only named here; loss: what fine-tuning lowers beside the distance from the
+    float network, of logits and labels, None for cross-entropy.
     """
 
     model: str
@@ -161,6 +165,7 @@ class DeploySettings:
     candidates: int = 0
     executor: str = LOCAL
     in_memory: bool = False
+    loss: Loss | None = None
 
 
 def read_settings_file(path: Path) -> Mapping[str, Any]:
@@ -266,7 +271,9 @@ def _call(settings: DeploySettings) -> str:
     names = ("calibration", "training")
     parts = [settings.model, settings.data, f"board={settings.board!r}"]
     parts += [f"{name}={value}" for name in names if (value := getattr(settings, name))]
-    apart = {"model", "data", "board", "budget", "in_memory", *names}
+    if settings.loss is not None:
+        parts.append(f"loss={getattr(settings.loss, '__name__', type(settings.loss).__name__)}")
+    apart = {"model", "data", "board", "budget", "in_memory", "loss", *names}
     for key in fields(settings):
         value = getattr(settings, key.name)
         if key.name not in apart and value != key.default:

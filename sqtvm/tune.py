@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import torch.nn.functional as functional
+
 from sqtvm.allocate.evaluate import Evaluator, Quality
 from sqtvm.errors import SqtvmError
 from sqtvm.frontend.graph import Graph
@@ -110,6 +112,7 @@ def _fine_tuned(workshop: Workshop, settings: DeploySettings, best: Round, start
         training,
         FineTuneSettings(steps=_FINE_TUNE_STEPS, seed=settings.seed, patience=_PATIENCE),
         tell,
+        loss=settings.loss or functional.cross_entropy,
         checkpoint_file=settings.out / _CHECKPOINT,
     )
 
