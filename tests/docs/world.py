@@ -105,7 +105,12 @@ class World:
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.docs.command_server", str(place / "server")],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}"},
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}",
+                # Networks this small are slower on more threads, which wait for one another.
+                "OMP_NUM_THREADS": "1",
+            },
             stdout=self._log,
             stderr=self._log,
         )
