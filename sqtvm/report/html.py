@@ -83,6 +83,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
+        share=numbers.share,
         size=numbers.size,
         milliseconds=numbers.milliseconds,
         percent=numbers.percent,

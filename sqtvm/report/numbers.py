@@ -27,6 +27,12 @@ def percent(fraction: float) -> str:
     return f"{fraction * 100:.2f} %"
 
 
+def share(fraction: float) -> str:
+    """``84 %``, or ``0.2 %`` where whole ones would say nothing."""
+    percent_ = 100 * fraction
+    return f"{percent_:.1f} %" if 0 < percent_ < 1 or 99 < percent_ < 100 else f"{percent_:.0f} %"
+
+
 def points(difference: float) -> str:
     """A signed difference of accuracies in points, 0.00 without a sign."""
     return f"{difference:+.2f}" if round(difference, 2) else "0.00"

@@ -20,7 +20,7 @@ _SHOWN_POINTS = 20.0
 _MARGIN_POINTS = 0.5
 # Width of a label's letter; where a label can stand: to the right, left or over its point, and how
 # far its line is below.
-_LETTER = 7.2
+_LETTER = 7.6
 _BESIDE = (
     *((1, 4), (-1, 4), (0, 20), (0, -12), (1, 18), (-1, 18), (1, -10), (-1, -10)),
     *((0, 32), (0, -24), (1, 30), (-1, 30), (1, -22), (-1, -22)),

@@ -17,6 +17,14 @@ def test_sizes(size: int, text: str) -> None:
     assert numbers.size(size) == text
 
 
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [(0, "0 %"), (0.0021, "0.2 %"), (0.84, "84 %"), (0.997, "99.7 %"), (1, "100 %")],
+)
+def test_shares(fraction: float, text: str) -> None:
+    assert numbers.share(fraction) == text
+
+
 @given(st.floats(0, 1e6))
 def test_milliseconds_keep_three_digits(ms: float) -> None:
     text = numbers.milliseconds(ms)
