@@ -111,11 +111,14 @@ class _Lines:
         self._stage = ""
         self._printed = 0.0
         self._counting = _Counting(0.0, 0, 0)
+        self._done = 0
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if progress.stage != self._stage or progress.total != self._counting.total:
+        anew = progress.stage != self._stage or progress.total != self._counting.total
+        if anew or progress.done < self._done:
             self._counting = _Counting(now, progress.done, progress.total)
+        self._done = progress.done
         soon = progress.stage == self._stage and now - self._printed < _LINE_SECONDS
         if soon and not progress.lasting:
             return
