@@ -1,1 +1,1 @@
-"""What the cycle models' errors were found with."""
+"""The cycle models beside models that others made."""

@@ -1,160 +1,175 @@
-"""The Cortex-M7's cycle model against published layer times.
+"""The cycle models beside those that LLVM schedules for.
 
-    python -m benchmarks.cycle_models CMSIS_5
+    python -m benchmarks.cycle_models
 
-CMSIS_5 is a checkout of github.com/ARM-software/CMSIS_5 at its tag 5.3.0, or any folder that holds
-its CMSIS/{Core,DSP,NN}. Its kernels are built with the seven layers of cifar10.c, counted in the
-emulator, and put through the model unscaled, with all data in memory without wait states. Prints
-the Markdown table, and ends with status 1 where the model's own scale and range are not those of
-the table.
+Counts a network's firmware for each core in the emulator, takes the blocks without jumps that make
+up almost all of its instructions, and puts them through the core's cycle model and through
+llvm-mca, each block as a loop of its own: without what jumps and memory cost, which LLVM has no
+figures for. LLVM's models are made by Arm for compilers, and are no measurement either. Prints a
+Markdown table.
+
+llvm-mca comes with the package that brings TVM its LLVM.
 """
 
 from __future__ import annotations
 
-import argparse
+import json
+import re
+import shutil
 import subprocess
-import sys
+import sysconfig
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqtvm.measure import counting
-from sqtvm.measure.counting import InferenceCounts
-from sqtvm.measure.cycles import CycleModel, Span, estimate, model_for
-from sqtvm.measure.disassembly import disassemble
+import numpy as np
 
-HERE = Path(__file__).parent
-QEMU = "qemu-system-arm"
-CLOCK_HZ = 216_000_000
-_FLAGS = ("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16", "-O2")
-_KERNELS = (
-    "ConvolutionFunctions/arm_convolve_HWC_q7_RGB.c",
-    "ConvolutionFunctions/arm_convolve_HWC_q7_fast.c",
-    "ConvolutionFunctions/arm_nn_mat_mult_kernel_q7_q15_reordered.c",
-    "ConvolutionFunctions/arm_nn_mat_mult_kernel_q7_q15.c",
-    "PoolingFunctions/arm_pool_q7_HWC.c",
-    "ActivationFunctions/arm_relu_q7.c",
-    "FullyConnectedFunctions/arm_fully_connected_q7_opt.c",
-    "NNSupportFunctions/arm_q7_to_q15_no_shift.c",
-    "NNSupportFunctions/arm_q7_to_q15_reordered_no_shift.c",
-)
+from benchmarks.kernels.run import prepared
+from benchmarks.networks import networks
+from sqtvm.compile.network import compile_network
+from sqtvm.firmware.boards import load_board
+from sqtvm.firmware.build import build
+from sqtvm.firmware.project import generate
+from sqtvm.frontend.graph import Graph, Shape
+from sqtvm.measure.counted import count
+from sqtvm.measure.counting import InstructionCount
+from sqtvm.measure.cycles import CycleModel, cycles_of_block, estimate, model_for
+from sqtvm.measure.disassembly import Instruction
+from sqtvm.measure.dual_issue import Block, blocks
+from sqtvm.measure.instruction_class import decode
 
-
-@dataclass(frozen=True)
-class Published:
-    """ms: as the paper prints it; in_range: whether the model's range rests on this layer."""
-
-    name: str
-    ms: float
-    in_range: bool
-
-
-# arXiv 1801.06601, table 1; quoted from memory.
-LAYERS = (
-    Published("conv 5x5 3→32, 32x32", 31.4, True),
-    Published("max pool", 1.6, False),
-    Published("conv 5x5 32→32, 16x16", 42.8, True),
-    Published("max pool", 0.4, False),
-    Published("conv 5x5 32→64, 8x8", 22.6, True),
-    Published("max pool", 0.3, False),
-    Published("fully connected 1024→10", 0.1, True),
-)
-ALL_MS = 99.1
+# For the Cortex-M4, and the M33 likewise, LLVM takes every instruction for one cycle of issue.
+BOARDS = ("mps2-an500", "mps3-an547")
+NETWORKS = ("ResNet-8", "DS-CNN")
+BITS = 8
+_COVERED = 0.98
+_ITERATIONS = 100
+_TURNS = 8
 
 
 @dataclass(frozen=True)
 class Row:
-    name: str
+    """covered: the part of the instructions that the blocks are; cycles: of them all."""
+
+    core: str
+    network: str
+    covered: float
     instructions: int
-    ms: float
-    est_cycles: float
-
-    @property
-    def ratio(self) -> float:
-        """Published over estimated."""
-        return self.ms * 1e-3 * CLOCK_HZ / self.est_cycles
+    model: str
+    cycles: float
+    llvm_cycles: float
 
 
-def compile_layers(cmsis: Path, elf: Path) -> None:
-    """SystemExit with the compiler's message where that does not work."""
-    root = cmsis / "CMSIS"
-    folders = [root / "NN" / "Include", root / "DSP" / "Include", root / "Core" / "Include"]
-    command = [
-        "arm-none-eabi-gcc",
-        *_FLAGS,
-        *("-nostartfiles", "-D__FPU_PRESENT=1", "-DARM_MATH_CM7", "-DARM_MATH_DSP", "-w"),
-        *(f"-I{folder}" for folder in folders),
-        *(str(root / "NN" / "Source" / name) for name in _KERNELS),
-        *(str(HERE / "cifar10.c"), "-T", str(HERE / "cifar10.ld"), "-o", str(elf)),
+def hottest(found: Sequence[Block], share: float) -> Iterator[Block]:
+    """The blocks with most instructions, until ``share`` of all of them are there."""
+    total = sum(_executed(block) for block in found)
+    left = share * total
+    for block in sorted(found, key=_executed, reverse=True):
+        if left <= 0:
+            return
+        left -= _executed(block)
+        yield block
+
+
+def _executed(block: Block) -> int:
+    return block.executed * len(block.instructions)
+
+
+def own_cycles(model: CycleModel, block: Block) -> float:
+    """Of one turn of ``block`` where it follows itself, unscaled."""
+    code = block.instructions
+    if model.dual_issue is not None:
+        loop = Block(code, 1, loops=True)
+        best, worst = (cycles_of_block(model.dual_issue, loop, pair) for pair in (True, False))
+        return (best + worst) / 2
+    repeated = code * _TURNS
+    counts = [InstructionCount(0, 4 * n, bytes(4), 1, 0) for n in range(len(repeated))]
+    done = estimate(model, counts, {4 * n: each for n, each in enumerate(repeated)})
+    return done.likely / _TURNS
+
+
+def llvm_cycles(program: str, core: str, found: Sequence[Block]) -> list[float]:
+    """Of one turn of each block where it follows itself."""
+    regions = [
+        f"# LLVM-MCA-BEGIN {number}\n{_assembly(block)}\n# LLVM-MCA-END"
+        for number, block in enumerate(found)
     ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [
+        *(program, "-mtriple=thumbv8.1m.main-none-eabi", f"-mcpu={core}"),
+        *(f"--iterations={_ITERATIONS}", "--json"),
+        "-skip-unsupported-instructions=lack-sched",
+    ]
+    text = "\n".join((".Ltarget:", *regions, ""))
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(done.stderr.strip())
+    answer = json.loads(done.stdout)["CodeRegions"]
+    return [region["SummaryView"]["TotalCycles"] / _ITERATIONS for region in answer]
 
 
-def count(elf: Path, table: Path) -> InferenceCounts:
-    plugin = counting.arguments(counting.library(QEMU), table, counting.THUMB_MARKERS)
-    command = [
-        *(QEMU, "-machine", "mps2-an500", "-nographic", "-monitor", "none", "-serial", "none"),
-        *("-semihosting-config", "enable=on,target=native", *plugin, "-kernel", str(elf)),
-    ]
-    subprocess.run(command, check=True, timeout=300, stdin=subprocess.DEVNULL)
-    return counting.read_table(table)
+def _assembly(block: Block) -> str:
+    return "\n".join(_line(each) for each in block.instructions)
 
 
-def unscaled(model: CycleModel) -> CycleModel:
-    return model.model_copy(update={"scale": Span(low=1, likely=1, high=1)})
+def _line(instruction: Instruction) -> str:
+    kind = decode(instruction).kind
+    operands = instruction.operands
+    if kind in ("branch", "loop_end", "loop_begin"):
+        operands = re.sub(r"\b[0-9a-f]+$", ".Ltarget", operands)
+    # As the assembler takes it, where the disassembler has forms of its own.
+    operands = re.sub(r"\[(\w+), #-?0\]", r"[\1]", operands)
+    return f"\t{instruction.mnemonic}\t{operands}"
 
 
-def rows(cmsis: Path) -> list[Row]:
-    model = unscaled(model_for("cortex-m7"))
+def row(program: str, board_name: str, name: str, graph: Graph, shape: Shape) -> Row:
+    board = load_board(board_name)
+    model = model_for(board.core)
+    network, inputs = prepared(graph, shape, BITS)
     with tempfile.TemporaryDirectory() as temporary:
-        elf = Path(temporary) / "cifar10.elf"
-        compile_layers(cmsis, elf)
-        counted = count(elf, Path(temporary) / "table")
-        code = disassemble(elf, frozenset(each.address for each in counted.counts))
-    found = []
-    for number, layer in enumerate(LAYERS):
-        counts = counted.segment(number)
-        cycles = estimate(model, counts, code).likely
-        found.append(Row(layer.name, sum(each.executed for each in counts), layer.ms, cycles))
-    total = sum(row.instructions for row in found), sum(row.est_cycles for row in found)
-    return [*found, Row("all", total[0], ALL_MS, total[1])]
-
-
-def table(found: list[Row]) -> str:
-    lines = [
-        "| layer | instructions | published, ms | published cycles an instruction "
-        "| model, before scaling | published / model |",
-        "|---|---|---|---|---|---|",
+        folder = Path(temporary)
+        archive = compile_network(name, graph, network, board.tvm_target, folder / "model.tar")
+        firmware = build(generate(archive.path, board, folder / "firmware"), "emulator")
+        names = [layer.name for layer in network.layers]
+        counted = count(firmware, board, model, np.asarray(inputs), names)
+    every = [
+        block for layer in counted.layers for block in blocks(layer.counts, counted.instructions)
     ]
-    for row in found:
-        cycles = row.ms * 1e-3 * CLOCK_HZ
-        lines.append(
-            f"| {row.name} | {row.instructions:,} | {row.ms:g} "
-            f"| {cycles / row.instructions:.3f} | {row.est_cycles / row.instructions:.2f} "
-            f"| {row.ratio:.2f} |"
-        )
-    return "\n".join(lines)
-
-
-def found_scale(found: list[Row]) -> Span:
-    """Likely: of all layers; low and high: of those that the range rests on."""
-    ratios = [row.ratio for row, layer in zip(found, LAYERS, strict=False) if layer.in_range]
-    low, likely, high = (round(each, 2) for each in (min(ratios), found[-1].ratio, max(ratios)))
-    return Span(low=low, likely=likely, high=high)
+    chosen = list(hottest(every, _COVERED))
+    theirs = llvm_cycles(program, board.core, chosen)
+    executed = sum(_executed(block) for block in chosen)
+    return Row(
+        board.core,
+        name,
+        executed / sum(_executed(block) for block in every),
+        executed,
+        model.title,
+        sum(block.executed * own_cycles(model, block) for block in chosen),
+        sum(block.executed * each for block, each in zip(chosen, theirs, strict=True)),
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    packaged = Path(sysconfig.get_path("platlib")) / "llvm" / "bin" / "llvm-mca"
+    program = str(packaged) if packaged.exists() else shutil.which("llvm-mca")
+    if program is None:
+        raise SystemExit("there is no llvm-mca: apt-get install llvm")
+    made = networks()
+    print(
+        "| core | network | part of its instructions | model | its cycles an instruction | LLVM's "
+        "| model / LLVM |"
     )
-    parser.add_argument("cmsis", type=Path, metavar="CMSIS_5")
-    found = rows(parser.parse_args().cmsis)
-    print(table(found))
-    model = model_for("cortex-m7")
-    if found_scale(found) != model.scale:
-        sys.exit(f"{model.title} says {model.scale}, found {found_scale(found)}")
+    print("|---|---|---|---|---|---|---|")
+    for board in BOARDS:
+        for name in NETWORKS:
+            found = row(program, board, name, *made[name])
+            print(
+                f"| {found.core} | {name} | {found.covered:.0%} "
+                f"| {found.model} | {found.cycles / found.instructions:.3f} "
+                f"| {found.llvm_cycles / found.instructions:.3f} "
+                f"| {found.cycles / found.llvm_cycles:.2f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
