@@ -144,8 +144,8 @@ class World:
             "SQTVM_VIRTUAL_BOARD_NAME": str(self._board.name_path),
             "SQTVM_VIRTUAL_BOARD_SOCKET": str(self._board.socket_path),
             "SQTVM_ONLY_CHECK": "yes" if only_check else "",
-            # Changes nothing.
-            "EDITOR": "true",
+            # What a person fills in.
+            "EDITOR": f"cp {self._prepared / 'sqtvm.toml'}",
             "COLUMNS": "100",
         }
         result = subprocess.run(
