@@ -22,6 +22,7 @@ OnOutput: TypeAlias = Callable[[str], None]
 _OWN = Harness()
 _OVERFLOW = re.compile(r"region `(?P<region>\w+)' overflowed by (?P<bytes>\d+) bytes?")
 _ERROR = re.compile(r"\berror\b|undefined reference|: warning:", re.IGNORECASE)
+_SPECIAL = frozenset(';"$\\\n\r')
 # By the compiler's prefix in the board file.
 _COMPILERS = {
     "arm-none-eabi-": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
@@ -58,6 +59,7 @@ def build(
             "build it with --image board",
         )
     folder = project.path / "build" / f"{variant}{harness.suffix}"
+    _require_plain(folder)
     commands = _commands(project, variant, folder, harness)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
@@ -74,6 +76,16 @@ def build(
                 file.flush()
                 raise _explain(project, lines, log)
     return Firmware(project, variant, image_path(project, folder.name), log)
+
+
+def _require_plain(folder: Path) -> None:
+    """CMake takes these for parts of its language, and fails far from where they stand."""
+    found = sorted(_SPECIAL.intersection(str(folder.resolve())))
+    if found:
+        raise ToolError(
+            f"{folder}: nothing can be built in a path with {' '.join(map(repr, found))}",
+            "give --out another folder",
+        )
 
 
 def image_path(project: Project, image: str) -> Path:
@@ -132,5 +144,7 @@ def _explain(project: Project, lines: list[str], log: Path) -> ToolError:
         )
     first = next((line.strip() for line in lines if _ERROR.search(line)), None)
     message = first or (lines[-1].strip() if lines else "no message")
-    hint = f"run again with -v for the whole output, or see {log} where it is kept"
+    hint = "run again with -v for the whole output"
+    if not any(part.startswith(".") for part in log.parts):
+        hint += f", or see {log}"
     return ToolError(f"the firmware did not build: {message}", hint)

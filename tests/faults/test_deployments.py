@@ -194,6 +194,11 @@ def test_folders_of_others_are_kept_and_told_of_at_once(run: Run, folder: Path) 
     assert not (folder / "sqtvm-out" / "model.tar").exists()
 
 
+def test_paths_that_cmake_does_not_take_are_named(run: Run, folder: Path) -> None:
+    result = run(*DEPLOY, "--verify-samples", "1", "--out", 'mine; "all" $x')
+    assert_one_clear_line(result, "path with '\"' '$' ';'", "--out")
+
+
 def test_missing_compilers_are_named(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
