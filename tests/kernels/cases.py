@@ -96,10 +96,14 @@ def depthwise_cases(seed: int, bits: int) -> list[Case]:
         ((12, 9, 5), 5, 2, two, _FULL),
         ((5, 6, 2), 5, 2, (2, 1, 1, 2), _RELU6),
     ]
-    return [
+    cases = [
         convolution(seed, bits, size, size[-1], (kernel, kernel), stride, padding, size[-1], clip)
         for size, kernel, stride, padding, clip in drawn
     ]
+    layer, inputs, quantizations = cases[0]
+    assert isinstance(layer.op, n.IntegerConv2d)
+    shifted = dataclasses.replace(layer.op, left_shift=2)
+    return [*cases, (dataclasses.replace(layer, op=shifted), inputs, quantizations)]
 
 
 @st.composite

@@ -51,7 +51,7 @@ def test_channel_pairs(seed: int, rows: int, depth: int, bits: int) -> None:
             assert lane(packed, word, bit, bits) == weight[row, k]
 
 
-@given(SEED, st.integers(1, 5), EXTENT, BITS)
+@given(SEED, st.integers(1, 5), st.integers(5, 21), BITS)
 def test_channel_fours(seed: int, fours: int, depth: int, bits: int) -> None:
     weight = weights(seed, 4 * fours, depth, bits)
     if bits == 8:
@@ -84,13 +84,14 @@ def test_channel_fours(seed: int, fours: int, depth: int, bits: int) -> None:
 @pytest.mark.parametrize(
     ("value", "channels", "depth", "bits", "folds"),
     [
-        (-128, 4, 1, 8, False),  # leaves no room for a neighbour in 16 bits
+        (-128, 4, 5, 8, False),  # leaves no room for a neighbour in 16 bits
         (-127, 4, 516, 8, True),
         (-127, 4, 517, 8, False),  # 256 * 128 * 127 * 517 is past int32
         (-8, 8, 511, 4, True),
         (-8, 8, 512, 4, False),
         (-2, 8, 4096, 2, True),
-        (1, 6, 4, 8, False),
+        (1, 6, 8, 8, False),
+        (1, 8, 4, 8, False),
     ],
 )
 def test_what_can_be_folded(value: int, channels: int, depth: int, bits: int, folds: bool) -> None:

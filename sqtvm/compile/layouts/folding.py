@@ -19,9 +19,10 @@ _LANES = ((0, 2), (1, 3))
 
 
 def can_fold(groups: Int8Array, weight_bits: int) -> bool:
-    """Whether int8 [groups, channels, depth] is exact in this layout, whatever the activations."""
+    """Whether int8 [groups, channels, depth] is exact in this layout, whatever the activations; the
+    kernel takes two quads at least."""
     count, channels, depth = groups.shape
-    if channels % 4:
+    if channels % 4 or depth <= 4:
         return False
     by_four = groups.reshape(count, -1, 4, depth).astype(np.int64)
     scales = np.array(_SCALES[weight_bits])

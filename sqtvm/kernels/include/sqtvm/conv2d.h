@@ -168,7 +168,7 @@ SQTVM_INLINE int32_t sqtvm_conv2d_short_column(const int8_t *x, int32_t line, ui
 
 /* The columns of three output positions; sums: of their activations, times what the offset of
  * weights below 8 bits makes of them. */
-SQTVM_SHARED void sqtvm_conv2d_columns(const int8_t *x, const int32_t positions[3],
+SQTVM_SHARED void sqtvm_conv2d_columns(const int8_t *x, const sqtvm_corner corners[3],
                                        int32_t zero_point, sqtvm_conv2d_scratch *work,
                                        const sqtvm_conv2d_shape *shape, int32_t *sums) {
   const int32_t run = shape->kernel_width * shape->in_channels;
@@ -176,14 +176,14 @@ SQTVM_SHARED void sqtvm_conv2d_columns(const int8_t *x, const int32_t positions[
   const sqtvm_scaled_sums column_sums = {shape->weight_bits < 8 && !keeps_sums ? sums : NULL,
                                          sqtvm_conv2d_offset(shape)};
   if (sqtvm_conv2d_pointwise(shape)) {
-    const sqtvm_window window = {x + positions[0] * run, x + positions[1] * run,
-                                 x + positions[2] * run, run / 4, 1, 0};
+    const int8_t *from[3];
+    for (int32_t i = 0; i < 3; ++i) {
+      from[i] = x + (corners[i].top * shape->in_width + corners[i].left) * run;
+    }
+    const sqtvm_window window = {from[0], from[1], from[2], run / 4, 1, 0};
     (void)sqtvm_conv2d_expand(work->column, &window, column_sums, shape);
     return;
   }
-  const sqtvm_corner corners[3] = {sqtvm_corner_of(positions[0], shape),
-                                   sqtvm_corner_of(positions[1], shape),
-                                   sqtvm_corner_of(positions[2], shape)};
   const int32_t tail_bytes = sqtvm_conv2d_tail_bytes(shape);
   int16_t *column;
   if (shape->in_channels == shape->pixel_stride && sqtvm_window_inside(corners[0], shape) &&
@@ -278,13 +278,14 @@ SQTVM_INLINE void sqtvm_conv2d_pairs(const int8_t *x, const uint8_t *weights,
     if (position + 2 > last && last >= 2) {
       position = last - 2;
     }
-    const int32_t positions[3] = {position, position + (last > 0 ? 1 : 0),
-                                  position + (last > 1 ? 2 : last)};
+    const sqtvm_corner corners[3] = {sqtvm_corner_of(position, shape),
+                                     sqtvm_corner_of(position + (last > 0 ? 1 : 0), shape),
+                                     sqtvm_corner_of(position + (last > 1 ? 2 : last), shape)};
     tile.y = y + position * shape->out_stride;
     for (int32_t i = 0; i < 3; ++i) {
       tile.sums[i] = 0;
     }
-    sqtvm_conv2d_columns(x, positions, head.input_zero_point, &work, shape, tile.sums);
+    sqtvm_conv2d_columns(x, corners, head.input_zero_point, &work, shape, tile.sums);
     sqtvm_tile3x2(&tile, shape->weight_bits, shape->out_channels % 2, requantization);
   }
 }
@@ -302,7 +303,8 @@ SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
   sqtvm_tile4 tile = {weights,
                       column,
                       column + shape->quads * SQTVM_COLUMN2_QUAD,
-                      sqtvm_skipped((uint32_t)shape->quads),
+                      sqtvm_skipped((uint32_t)(shape->weight_bits == 8 ? shape->quads - 1
+                                                                       : shape->quads)),
                       fours,
                       fours + shape->out_channels / 4,
                       y,
@@ -333,15 +335,29 @@ SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
     return;
   }
   sqtvm_conv2d_scratch work = sqtvm_conv2d_work(scratch, head.input_zero_point, shape);
-  for (int32_t position = 0; position < positions; position += 2) {
-    const int32_t next = position + 1 < positions ? position + 1 : position;
-    const int32_t both[3] = {position, next, next};
-    tile.y = y + position * shape->out_stride;
-    tile.offset_b = (next - position) * shape->out_stride;
-    tile.sums[0] = 0;
-    tile.sums[1] = 0;
-    sqtvm_conv2d_columns(x, both, head.input_zero_point, &work, shape, tile.sums);
-    sqtvm_tile2x4(&tile, shape->weight_bits, 0, requantization);
+  /* Pairs stay in a row where it is even, which spares divisions. */
+  const int32_t width = shape->out_width % 2 == 0 ? shape->out_width : positions;
+  int32_t row = 0;
+  for (int32_t start = 0; start < positions; start += width) {
+    for (int32_t offset = 0; offset < width; offset += 2) {
+      const int32_t position = start + offset;
+      const int32_t last = position + 1 == positions;
+      sqtvm_corner corners[3];
+      corners[0] = sqtvm_corner_of(position, shape);
+      corners[1] = sqtvm_corner_of(last ? position : position + 1, shape);
+      if (width == shape->out_width) {
+        corners[0] = sqtvm_corner_at(row, offset, shape);
+        corners[1] = sqtvm_corner_at(row, offset + 1, shape);
+      }
+      corners[2] = corners[1];
+      tile.offset_b = last ? 0 : shape->out_stride;
+      tile.sums[0] = 0;
+      tile.sums[1] = 0;
+      sqtvm_conv2d_columns(x, corners, head.input_zero_point, &work, shape, tile.sums);
+      sqtvm_tile2x4(&tile, shape->weight_bits, 0, requantization);
+      tile.y += 2 * shape->out_stride;
+    }
+    ++row;
   }
 }
 

@@ -90,8 +90,8 @@ SQTVM_INLINE void sqtvm_depthwise(const int8_t *x, const uint8_t *weights,
   if (sqtvm_depthwise_strips(shape)) {
     if (shape->kernel_width == 3) {
       sqtvm_depthwise_loop *loop =
-          sqtvm_depthwise3x3_loop(shape->stride_height,
-                                  requantization.clips || requantization.left_shift);
+          sqtvm_depthwise3x3_loop(shape->stride_height, requantization.clips,
+                                  requantization.left_shift);
       sqtvm_depthwise3x3(x, weights, parameters, y, scratch, shape, loop,
                          requantization.left_shift);
     } else {

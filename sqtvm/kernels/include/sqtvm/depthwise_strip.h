@@ -20,11 +20,12 @@
 /* One function for all layers; without a copy for each that the compiler knows numbers of. */
 #define SQTVM_ONCE __attribute__((noinline, noclone, unused)) static
 
-/* Two rows of four channels; all of it words: the assembly finds them by their place. a, b: their
- * first columns; a_step, b_step: bytes from one column to the next, 0 where a row is padding,
- * whose value is `padding` in all lanes; to: where the first pair goes of which a column is
- * inside; left: 1 where the other one is not; end: of the pairs inside altogether; right: 1 where
- * one pair more begins inside. */
+/* Rows of four channels, two at a time; all of it words: the assembly finds them by their place. a,
+ * b: their first columns; a_step, b_step: bytes from one column to the next, 0 where a row is
+ * padding, whose value is `padding` in all lanes; to: where the first pair goes of which a column
+ * is inside; left: 1 where the other one is not; end: of the pairs inside altogether; right: 1
+ * where one pair more begins inside; twos: how often two rows; lines: bytes from two rows to the
+ * next. */
 typedef struct {
   const int8_t *a;
   const int8_t *b;
@@ -35,6 +36,8 @@ typedef struct {
   int32_t left;
   int32_t right;
   uint32_t padding;
+  int32_t twos;
+  int32_t lines;
   int32_t begin;
   int32_t inside;
 } sqtvm_strip_rows;
@@ -88,7 +91,8 @@ __attribute__((naked, noinline, unused)) static void sqtvm_strip_expand(
     __attribute__((unused)) const sqtvm_strip_rows *rows) {
   __asm__ volatile(
       "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"
-      "mov lr, r0\n\t"
+      "mov lr, r0\n"
+      "0:\n\t"
       "ldmia lr, {r0, r1, r2, r3, r4, r5, r6}\n\t"
       "cbz r6, 1f\n\t"
       "ldr r6, [lr, #32]\n\t"
@@ -103,9 +107,9 @@ __attribute__((naked, noinline, unused)) static void sqtvm_strip_expand(
       "2:\n\t"
       "ldr r6, [r0]\n\t"
       "ldr r7, [r0, r2]\n\t"
-      "add r0, r0, r2, lsl #1\n\t"
       "ldr r8, [r1]\n\t"
       "ldr r9, [r1, r3]\n\t"
+      "add r0, r0, r2, lsl #1\n\t"
       "add r1, r1, r3, lsl #1\n\t" SQTVM_STRIP_PAIR_STORE
       "cmp r4, r5\n\t"
       "bne 2b\n"
@@ -117,6 +121,25 @@ __attribute__((naked, noinline, unused)) static void sqtvm_strip_expand(
       "ldr r7, [lr, #32]\n\t"
       "mov r9, r7\n\t" SQTVM_STRIP_PAIR_STORE
       "4:\n\t"
+      "ldr r6, [lr, #36]\n\t"
+      "subs r6, r6, #1\n\t"
+      "beq 5f\n\t"
+      "ldr r7, [lr, #40]\n\t"
+      "ldr r0, [lr]\n\t"
+      "ldr r1, [lr, #4]\n\t"
+      "ldr r4, [lr, #16]\n\t"
+      "ldr r5, [lr, #20]\n\t"
+      "str r6, [lr, #36]\n\t"
+      "add r0, r0, r7\n\t"
+      "add r1, r1, r7\n\t"
+      "add r4, r4, #8\n\t"
+      "add r5, r5, #8\n\t"
+      "str r0, [lr]\n\t"
+      "str r1, [lr, #4]\n\t"
+      "str r4, [lr, #16]\n\t"
+      "str r5, [lr, #20]\n\t"
+      "b 0b\n"
+      "5:\n\t"
       "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t");
 }
 
@@ -132,6 +155,7 @@ SQTVM_INLINE sqtvm_strip_rows sqtvm_strip_columns(int32_t zero_point,
   rows.left = left;
   rows.right = columns % 2 == 1 && inside < room;
   rows.padding = ((uint32_t)zero_point & 0xFFU) * 0x01010101U;
+  rows.lines = 2 * shape->in_width * shape->channels;
   rows.inside = inside * SQTVM_STRIP_PAIR;
   rows.begin = begin * SQTVM_STRIP_PAIR;
   return rows;
@@ -149,9 +173,13 @@ SQTVM_ONCE void sqtvm_strip_fill(const int8_t *x, uint32_t *strip, int32_t first
   const int32_t line = shape->in_width * shape->channels;
   int32_t y = first + ready - shape->pad_top;
   strip += rows->begin;
-  for (int32_t row = ready; row < end; row += 2) {
+  for (int32_t row = ready, twos = 1; row < end; row += 2 * twos, y += 2 * twos) {
     const int32_t a_inside = (uint32_t)y < (uint32_t)height;
     const int32_t b_inside = (uint32_t)(y + 1) < (uint32_t)height;
+    const int32_t left = (end - row + 1) / 2;
+    const int32_t inside = (height - y) / 2;
+    twos = !(a_inside && b_inside) ? 1 : (inside < left ? inside : left);
+    rows->twos = twos;
     rows->a = a_inside ? x + y * line : outside;
     rows->a_step = a_inside ? shape->channels : 0;
     rows->b = b_inside ? x + (y + 1) * line : outside;
@@ -159,7 +187,6 @@ SQTVM_ONCE void sqtvm_strip_fill(const int8_t *x, uint32_t *strip, int32_t first
     rows->to = strip + row;
     rows->end = strip + row + rows->inside;
     sqtvm_strip_expand(rows);
-    y += 2;
   }
 }
 

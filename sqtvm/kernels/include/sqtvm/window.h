@@ -37,12 +37,16 @@ typedef struct {
   int32_t left;
 } sqtvm_corner;
 
-SQTVM_INLINE sqtvm_corner sqtvm_corner_of(int32_t position, const sqtvm_conv2d_shape *shape) {
-  const int32_t row = (int32_t)((uint32_t)position / (uint32_t)shape->out_width);
-  const int32_t column = position - row * shape->out_width;
+SQTVM_INLINE sqtvm_corner sqtvm_corner_at(int32_t row, int32_t column,
+                                          const sqtvm_conv2d_shape *shape) {
   const sqtvm_corner corner = {row, column, row * shape->stride_height - shape->pad_top,
                                column * shape->stride_width - shape->pad_left};
   return corner;
+}
+
+SQTVM_INLINE sqtvm_corner sqtvm_corner_of(int32_t position, const sqtvm_conv2d_shape *shape) {
+  const int32_t row = (int32_t)((uint32_t)position / (uint32_t)shape->out_width);
+  return sqtvm_corner_at(row, position - row * shape->out_width, shape);
 }
 
 SQTVM_INLINE int32_t sqtvm_window_inside(sqtvm_corner corner, const sqtvm_conv2d_shape *shape) {
