@@ -78,6 +78,8 @@ def handle(connection: socket.socket) -> None:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
+        # Those of this process remember whether what they wrote to before could seek.
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         asked = json.loads(message)
         os.chdir(asked["folder"])
         os.environ.clear()

@@ -25,6 +25,8 @@ _ONCE = re.compile(
     r"sqtvm (((run|profile|doctor|boards|analyze|store list)\b[^>|]*)"
     r"|(build network\.tar --board stm32f746))"
 )
+# The examples of a command's help know nothing of those of another's.
+_HELP = "docs/reference/cli.md"
 # After these, a command begins.
 _SEPARATORS = {"&&", "||", ";", "|", "&", "(", ")"}
 _ASSIGNMENT = re.compile(r"\w+=")
@@ -59,6 +61,8 @@ def read(page: str, world: World, only_check: bool) -> None:
             (world.folder / block.title).write_text(block.text)
     for block in BLOCKS:
         if block.page == page:
+            if page == _HELP:
+                world.begin()
             _type(block, world, only_check)
 
 

@@ -38,7 +38,7 @@ class VirtualBoard:
             self._port = free.getsockname()[1]
         self.address = f"socket://127.0.0.1:{self._port}"
         self._qemu: subprocess.Popen[bytes] | None = None
-        self._messages = (folder / "virtual-board.log").open("w+b")
+        self._messages = (folder / "virtual-board.log").open("w+b", buffering=0)
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(self.socket_path))
         self._listening.listen()
