@@ -129,6 +129,8 @@ class World:
         self._log.close()
 
     def begin(self) -> None:
+        # It would poll its line for ever.
+        self._board.power_off()
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self._prepared, self.folder, symlinks=True)
 
@@ -158,8 +160,6 @@ class World:
             timeout=SECONDS,
             check=False,
         )
-        # It would poll its line for ever.
-        self._board.power_off()
         after = Path(then.read_text().strip())
         return Outcome(result.returncode, result.stdout, result.stderr, after)
 
@@ -218,7 +218,7 @@ class World:
             "sqtvm compile --allocation allocation.json",
             "sqtvm build network.tar",
             "mkdir sqtvm-out && cp network.tar model.tar && mv network.tar sqtvm-out/model.tar",
-            "sqtvm build sqtvm-out/model.tar --out sqtvm-out/firmware --image emulator",
+            "sqtvm build sqtvm-out/model.tar --out sqtvm-out/firmware",
             "cp model.tar network.tar",
         ):
             result = self.run(command)
