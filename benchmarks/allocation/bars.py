@@ -11,7 +11,12 @@ from benchmarks.allocation.cells import METHODS, Finish, Result
 _DEFAULT = METHODS[0]
 _UNIFORM = "uniform"
 _NO_ROOM = """Uniform bits that are no smaller than 30 % are the 4 bits of 50 %. Where these lose
-almost nothing against float, nothing can be two points above them at 30 %, whatever chooses."""
+almost nothing against float, nothing can be two points above them at 30 %, whatever chooses.
+
+The accelerometer windows of the test are of six people whom no training saw, 2,022 windows, and a
+difference of accuracies there has a standard error of about half a point. Fewer bits can generalise
+better: trained, 2 bits everywhere come out above 8 bits and above float. Nothing that is chosen by
+the people of the training can see that."""
 # Points that a baseline may be better by and still count as no better.
 _EQUAL = 0.3
 
