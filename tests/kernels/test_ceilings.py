@@ -1,27 +1,116 @@
-"""Executed instructions of whole networks may fall, not rise: exact counts in the emulator."""
+"""Executed instructions may fall, not rise: exact counts of whole networks in the emulator.
+
+The ceilings are a percent above what was counted when they were written (benchmarks/README.md has
+the figures); the bars of layers and of estimated cycles are what the kernels have to hold.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
-from benchmarks.kernels.run import measured
+from benchmarks.kernels.run import Row, measured
 from benchmarks.networks import networks
+from sqtvm.frontend.graph import Conv2d, Node, macs
 
-NETWORKS = networks()
+M7, M4 = "mps2-an500", "mps2-an386"
+BITS = (8, 4, 2)
+NETWORKS = cache(networks)
+
+# By board and network, at 8, 4 and 2 bits.
+INSTRUCTIONS = {
+    (M7, "ResNet-8"): (12_980_000, 13_200_000, 12_860_000),
+    (M7, "MobileNetV1-0.25"): (9_215_000, 9_312_000, 9_200_000),
+    (M7, "MobileNetV2-0.35"): (14_910_000, 15_070_000, 14_910_000),
+    (M7, "DS-CNN"): (3_268_000, 3_328_000, 3_315_000),
+    (M7, "autoencoder"): (319_500, 322_200, 322_200),
+}
+CYCLES_A_MAC = {
+    (M7, "ResNet-8"): 0.95,
+    (M7, "MobileNetV1-0.25"): 0.95,
+    (M7, "DS-CNN"): 1.4,
+    (M7, "autoencoder"): 1.15,
+    (M4, "ResNet-8"): 1.45,
+    (M4, "MobileNetV1-0.25"): 1.4,
+    (M4, "DS-CNN"): 1.9,
+    (M4, "autoencoder"): 2.0,
+}
+CODE_BYTES = 24 * 1024
+QUICK = {("DS-CNN", 8, M7), ("autoencoder", 4, M7), ("MobileNetV1-0.25", 8, M4)}
+
+
+@cache
+def _row(name: str, bits: int, board: str) -> Row:
+    return measured(name, *NETWORKS()[name], bits, board)
+
+
+def _instructions(name: str, bits: int, board: str) -> int:
+    counted = _row(name, bits, board).measurement.instructions
+    assert counted is not None
+    return counted
+
+
+def _cases(board: str) -> list[object]:
+    cells = [(name, bits) for _, name in INSTRUCTIONS for bits in BITS]
+    return [
+        pytest.param(*cell, marks=() if (*cell, board) in QUICK else pytest.mark.slow)
+        for cell in cells
+    ]
+
+
+@pytest.mark.parametrize(("name", "bits"), _cases(M7))
+def test_instructions_stay_below(name: str, bits: int) -> None:
+    assert _instructions(name, bits, M7) <= INSTRUCTIONS[M7, name][BITS.index(bits)]
+
+
+@pytest.mark.parametrize(("name", "bits"), _cases(M7))
+def test_layers_hold_their_bars(name: str, bits: int) -> None:
+    """A multiplication of a dot product of 64 or more costs at most 1.08 instructions, of a
+    depthwise layer of stride 1 on maps of 25 outputs or more at most 2.6."""
+    row = _row(name, bits, M7)
+    counts = {layer.name: layer.instructions for layer in row.measurement.layers}
+    for node in row.graph.weighted:
+        bar = _bar(node)
+        if bar is None:
+            continue
+        counted = counts[node.name]
+        assert counted is not None
+        assert counted / macs(row.graph, node) <= bar, node.name
+
+
+def _bar(node: Node) -> float | None:
+    op = node.op
+    if not isinstance(op, Conv2d):
+        return None
+    height, width = node.shape[-2:]
+    if op.groups > 1:
+        return 2.6 if op.stride == (1, 1) and height * width >= 25 else None
+    return 1.08 if op.weight[0].size >= 64 else None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for _, name in INSTRUCTIONS])
+def test_fewer_bits_are_not_slower(name: str) -> None:
+    for bits in (4, 2):
+        assert _instructions(name, bits, M7) <= 1.02 * _instructions(name, 8, M7)
 
 
 @pytest.mark.parametrize(
-    ("name", "bits", "ceiling"),
+    ("board", "name"),
     [
-        ("ResNet-8", 8, 13_884_000),
-        ("ResNet-8", 4, 14_305_000),
-        ("ResNet-8", 2, 13_952_000),
-        ("DS-CNN", 8, 3_331_000),
-        ("autoencoder", 4, 333_000),
+        pytest.param(*cell, marks=() if (cell[1], 8, cell[0]) in QUICK else pytest.mark.slow)
+        for cell in CYCLES_A_MAC
     ],
 )
-def test_instructions_stay_below(name: str, bits: int, ceiling: int) -> None:
-    graph, shape = NETWORKS[name]
-    instructions = measured(name, graph, shape, bits, "mps2-an500").measurement.instructions
-    assert instructions is not None
-    assert instructions <= ceiling
+def test_estimated_cycles_are_those_of_the_fastest(board: str, name: str) -> None:
+    row = _row(name, 8, board)
+    assert row.measurement.est_cycles is not None
+    assert row.measurement.est_cycles / row.macs <= CYCLES_A_MAC[board, name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", [M7, M4])
+@pytest.mark.parametrize("bits", BITS)
+def test_code_stays_small(bits: int, board: str) -> None:
+    assert _row("MobileNetV1-0.25", bits, board).measurement.memory.flash_code <= CODE_BYTES
