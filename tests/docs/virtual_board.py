@@ -34,8 +34,9 @@ class VirtualBoard:
         self.name_path = folder / "virtual-board.name"
         self.name_path.write_text("")
         self._copy = folder / "virtual-board"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        # The port of a board is there even where nothing runs on it yet.
+        self._silent: socket.socket | None = socket.create_server(("127.0.0.1", 0))
+        self._port = self._silent.getsockname()[1]
         self.address = f"socket://127.0.0.1:{self._port}"
         self._qemu: subprocess.Popen[bytes] | None = None
         self._messages = (folder / "virtual-board.log").open("w+b", buffering=0)
@@ -47,6 +48,8 @@ class VirtualBoard:
     def close(self) -> None:
         self._listening.close()
         self.power_off()
+        if self._silent is not None:
+            self._silent.close()
         self._messages.close()
 
     def power_off(self) -> None:
@@ -55,6 +58,8 @@ class VirtualBoard:
             self._qemu.kill()
             self._qemu.wait()
             self._qemu = None
+        if self._silent is None:
+            self._silent = socket.create_server(("127.0.0.1", self._port))
 
     def _serve(self) -> None:
         while True:
@@ -87,6 +92,9 @@ class VirtualBoard:
         self.name_path.write_text(named["board"])
 
     def _start(self, machine: Machine, elf: Path) -> None:
+        if self._silent is not None:
+            self._silent.close()
+            self._silent = None
         messages = self._messages
         messages.seek(0)
         messages.truncate()
