@@ -27,6 +27,12 @@ _ONCE = re.compile(
 )
 # The examples of a command's help know nothing of those of another's.
 _HELP = "docs/reference/cli.md"
+# What a command of a help's examples takes for granted, beside what World prepares.
+_BEFORE = {
+    "sqtvm flash --image board-mlperf-tiny-performance": (
+        "sqtvm build network.tar --image board --harness mlperf-tiny"
+    )
+}
 # After these, a command begins.
 _SEPARATORS = {"&&", "||", ";", "|", "&", "(", ")"}
 _ASSIGNMENT = re.compile(r"\w+=")
@@ -74,6 +80,8 @@ def _type(block: Block, world: World, only_check: bool) -> None:
             continue
         if _ONCE.fullmatch(text):
             _DONE.add(text)
+        if text in _BEFORE:
+            assert world.run(_BEFORE[text], folder).status == 0
         settings = world.folder / "sqtvm.toml"
         prepared = settings.read_text()
         if "sqtvm init" in command.text:

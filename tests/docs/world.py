@@ -217,7 +217,6 @@ class World:
             "sqtvm allocate --method uniform",
             "sqtvm compile --allocation allocation.json",
             "sqtvm build network.tar",
-            "sqtvm build network.tar --image board --harness mlperf-tiny",
             "mkdir sqtvm-out && cp network.tar model.tar && mv network.tar sqtvm-out/model.tar",
             "sqtvm build sqtvm-out/model.tar --out sqtvm-out/firmware",
             "cp model.tar network.tar",
