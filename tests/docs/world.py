@@ -202,7 +202,9 @@ class World:
             "constraints.txt",
         ):
             (folder / name).symlink_to(ROOT / name)
-        shutil.copy(ROOT / "boards" / "stm32f746.toml", folder / "mine.toml")
+        (folder / "path" / "to").mkdir(parents=True)
+        for board in ("mine.toml", "my-board.toml", "path/to/my-board.toml"):
+            shutil.copy(ROOT / "boards" / "stm32f746.toml", folder / board)
 
     def _wait_for_server(self) -> None:
         end = time.monotonic() + _START_SECONDS
