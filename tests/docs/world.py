@@ -16,9 +16,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from sqtvm.measure.store import CostStore
 from tests.docs.pages import ROOT
 from tests.docs.stand_in import PROGRAMS
 from tests.docs.virtual_board import VirtualBoard
+from tests.measure.test_store import row as cost_row
 
 # Run as they are; all else needs a stand-in.
 REAL = ("cd", "cp", "mkdir", "echo", "cmake", "$EDITOR")
@@ -133,6 +135,10 @@ class World:
         self._board.power_off()
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self._prepared, self.folder, symlinks=True)
+        # Costs as a deployment for this board leaves them, under the kernels' names.
+        costs = self._place / "cache" / "sqtvm" / "costs.sqlite"
+        costs.unlink(missing_ok=True)
+        CostStore(costs).put([cost_row("sqtvm_conv2d_1x3x32x32", "stm32f746", 8)])
 
     def run(self, text: str, folder: Path | None = None, only_check: bool = False) -> Outcome:
         """By bash, as it stands; only_check: deployments are read and checked, and nothing more."""
@@ -146,6 +152,7 @@ class World:
             "SQTVM_VIRTUAL_BOARD_NAME": str(self._board.name_path),
             "SQTVM_VIRTUAL_BOARD_SOCKET": str(self._board.socket_path),
             "SQTVM_ONLY_CHECK": "yes" if only_check else "",
+            "XDG_CACHE_HOME": str(self._place / "cache"),
             # What a person fills in.
             "EDITOR": f"cp {self._prepared / 'sqtvm.toml'}",
             "COLUMNS": "100",
