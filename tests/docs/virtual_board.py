@@ -83,7 +83,9 @@ class VirtualBoard:
         machine = emulated_machine(_board(named["board"], project))
         source = self._copy / re.sub(r"\W", "-", str(project))
         build = source / "build"
-        shutil.copytree(project, source, dirs_exist_ok=True, ignore=_BUILDS)
+        # Anew, since another project may have been at the same place, with newer files.
+        shutil.rmtree(source, ignore_errors=True)
+        shutil.copytree(project, source, ignore=_BUILDS)
         _claim_the_boards_clock(source / "variants")
         configure = ["-G", "Ninja", "-S", str(source), "-B", str(build)]
         for arguments in ([*configure, "-DSQTVM_VARIANT=emulator"], ["--build", str(build)]):
