@@ -109,12 +109,16 @@ def test_a_lead_is_the_least_that_no_step_notices(
 
 def test_leads_of_kernels() -> None:
     # Pointwise with fewer channels out than in: never ahead of what is read but by a tile.
-    assert convolution_lead((6, 6, 64), (6, 6, 32), top=0, stride=1, pointwise=True) <= 0
+    for tile in (2, 3):
+        wide, narrow = (6, 6, 64), (6, 6, 32)
+        assert convolution_lead(wide, narrow, top=0, stride=1, pointwise=True, tile=tile) <= 0
     # With more: at the end of the input the output is twice as long.
-    lead = convolution_lead((4, 3, 8), (4, 3, 16), top=0, stride=1, pointwise=True)
+    lead = convolution_lead((4, 3, 8), (4, 3, 16), top=0, stride=1, pointwise=True, tile=3)
     assert lead == 9 * 16 - 9 * 8
+    lead = convolution_lead((4, 3, 8), (4, 3, 16), top=0, stride=1, pointwise=True, tile=2)
+    assert lead == 10 * 16 - 10 * 8
     # 3x3: two rows behind.
-    lead = convolution_lead((8, 8, 4), (8, 8, 4), top=1, stride=1, pointwise=False)
+    lead = convolution_lead((8, 8, 4), (8, 8, 4), top=1, stride=1, pointwise=False, tile=3)
     assert 8 * 4 < lead <= 2 * 8 * 4 + 3 * 4
     # Four values to one: the window's other channels are still read after the first is written.
     assert pooling_lead((4, 4, 2), (2, 2, 2), top=0, stride=2) == 3

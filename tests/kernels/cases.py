@@ -137,6 +137,29 @@ def depthwises(draw: DrawFn) -> Case:
     return dataclasses.replace(layer, op=op), [x], quantizations
 
 
+@st.composite
+def foldables(draw: DrawFn) -> Case:
+    """A convolution of channels in fours, single rows and columns of outputs among them."""
+    kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    size = (
+        draw(st.integers(kernel[0], 6)),
+        draw(st.integers(kernel[1], 7)),
+        draw(st.integers(1, 20)),
+    )
+    vertical, horizontal = st.integers(0, kernel[0] - 1), st.integers(0, kernel[1] - 1)
+    return convolution(
+        draw(st.integers(0, 2**32 - 1)),
+        draw(st.sampled_from(BITS)),
+        size,
+        4 * draw(st.integers(1, 4)),
+        kernel,
+        draw(st.sampled_from([1, 2])),
+        draw(st.tuples(vertical, horizontal, vertical, horizontal)),
+        clip=draw(st.sampled_from([_FULL, _RELU6])),
+        symmetric=True,
+    )
+
+
 def foldable_cases(seed: int, bits: int) -> list[Case]:
     """Channels in fours, with weights as the quantizer gives them: odd and even positions and
     quads, shifts and clips, weights at the ends of their range."""
@@ -160,6 +183,8 @@ def foldable_cases(seed: int, bits: int) -> list[Case]:
             convolution(seed, bits, size, out, extents, stride, padding, 1, clip, symmetric=True)
         )
     cases.append(convolution(seed, bits, (5, 4, 12), 24, (3, 3), 1, same, 3, symmetric=True))
+    # A single row of an odd width.
+    cases.append(convolution(seed, bits, (1, 5, 8), 4, (1, 3), 1, (0, 1, 0, 1), symmetric=True))
     layer, inputs, quantizations = cases[3]
     op = layer.op
     assert isinstance(op, n.IntegerConv2d)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from sqtvm.compile.kernel_call import KernelStyle
-from tests.kernels.cases import depthwises, fixed_cases
+from tests.kernels.cases import depthwises, fixed_cases, foldables
 from tests.kernels.emulation import M0_PLUS, M3, M4, M7, M33, M55, RV32, Core, emulate
 from tests.kernels.packed_cases import fixed_packed_cases
 from tests.kernels.program import program
@@ -58,6 +58,12 @@ def agree(cases: list[Case], core: Core, style: KernelStyle) -> None:
 @given(st.lists(depthwises(), min_size=12, max_size=20), st.sampled_from(KernelStyle))
 def test_any_depthwise_layer_with_smlad(cases: list[Case], style: KernelStyle) -> None:
     agree(cases, M7, style)
+
+
+@DRAWN
+@given(st.lists(foldables(), min_size=12, max_size=20))
+def test_any_channels_in_fours_with_smlad(cases: list[Case]) -> None:
+    agree(cases, M4, KernelStyle.FAST_FOURS)
 
 
 @DRAWN

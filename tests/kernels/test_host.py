@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sqtvm.compile.kernel_call import KernelStyle
-from tests.kernels.cases import depthwises, fixed_cases
+from tests.kernels.cases import depthwises, fixed_cases, foldables
 from tests.kernels.packed_cases import fixed_packed_cases, packed_layers
 from tests.kernels.program import HERE, build, program
 from tests.quantize.layers import Case, adds, concats, convolutions, linears, pools, unary
@@ -36,6 +36,12 @@ def run(cases: list[Case], style: KernelStyle) -> None:
 @given(st.lists(ANY_LAYER, min_size=12, max_size=24), st.sampled_from(KernelStyle))
 def test_any_layer_equals_the_reference(cases: list[Case], style: KernelStyle) -> None:
     run(cases, style)
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(foldables(), min_size=12, max_size=24))
+def test_any_channels_in_fours(cases: list[Case]) -> None:
+    run(cases, KernelStyle.FAST_FOURS)
 
 
 def test_fixed_layers_equal_the_reference() -> None:

@@ -336,7 +336,8 @@ SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
   }
   sqtvm_conv2d_scratch work = sqtvm_conv2d_work(scratch, head.input_zero_point, shape);
   /* Pairs stay in a row where it is even, which spares divisions. */
-  const int32_t width = shape->out_width % 2 == 0 ? shape->out_width : positions;
+  const int32_t in_rows = shape->out_width % 2 == 0;
+  const int32_t width = in_rows ? shape->out_width : positions;
   int32_t row = 0;
   for (int32_t start = 0; start < positions; start += width) {
     for (int32_t offset = 0; offset < width; offset += 2) {
@@ -345,7 +346,7 @@ SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
       sqtvm_corner corners[3];
       corners[0] = sqtvm_corner_of(position, shape);
       corners[1] = sqtvm_corner_of(last ? position : position + 1, shape);
-      if (width == shape->out_width) {
+      if (in_rows) {
         corners[0] = sqtvm_corner_at(row, offset, shape);
         corners[1] = sqtvm_corner_at(row, offset + 1, shape);
       }
