@@ -24,7 +24,7 @@ OTHERS = {
     *("--preset", "--build", "--no-deps", "--rm", "--reset", "--format", "--verify", "--execute"),
     *("--target", "--specs", "--project-option", "--template-dir", "--editable"),
     # Of the scripts of benchmarks/.
-    *("--table", "--network", "--seeds", "--seed", "--method", "--help"),
+    *("--table", "--network", "--seeds", "--seed", "--method", "--help", "--tvm"),
 }
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
