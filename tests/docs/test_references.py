@@ -23,8 +23,12 @@ from tests.docs.pages import ROOT, pages
 OTHERS = {
     *("--preset", "--build", "--no-deps", "--rm", "--reset", "--format", "--verify", "--execute"),
     *("--target", "--specs", "--project-option", "--template-dir", "--editable"),
-    # Of the scripts of benchmarks/.
-    *("--table", "--network", "--seeds", "--seed", "--method", "--help", "--tvm"),
+}
+_ADDED = re.compile(r'add_argument\("(--[a-z-]+)"')
+OF_BENCHMARKS = {
+    option
+    for path in (ROOT / "benchmarks").glob("*/__main__.py")
+    for option in _ADDED.findall(path.read_text())
 }
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
@@ -49,7 +53,7 @@ COMMANDS = dict(_commands())
 
 @pytest.mark.parametrize("page", pages())
 def test_commands_and_options_that_are_named_exist(page: str) -> None:
-    everywhere = set().union(*COMMANDS.values()) | OTHERS
+    everywhere = set().union(*COMMANDS.values()) | OTHERS | OF_BENCHMARKS
     for code in _CODE.findall(_without_blocks(page)):
         words = code.split()
         if words[0] == "sqtvm" and len(words) > 1 and re.fullmatch(r"[a-z]+", words[1]):
