@@ -28,8 +28,24 @@
   "smlad r8, r6, lr, r8\n\t"  \
   "smlad r9, r7, lr, r9\n\t"
 
-/* As sqtvm_expand3 for two positions: r3 is the bytes of a row in the column, r12 where the row
- * ends there, r10 counts rows. */
+/* The rows of a window: r3 is the quads of a row, then their bytes in the column, r12 where the row
+ * ends there, r10 counts rows, r11 is the skip. */
+#define SQTVM_EXPAND2_ROWS(add)    \
+  "lsl r3, r3, #4\n"               \
+  "0:\n\t"                         \
+  "add r12, r0, r3\n\t"            \
+  "tst r3, #16\n\t"                \
+  "bne 2f\n"                       \
+  "1:\n\t" SQTVM_EXPAND2_QUAD(add) \
+  "2:\n\t" SQTVM_EXPAND2_QUAD(add) \
+  "cmp r0, r12\n\t"                \
+  "bne 1b\n\t"                     \
+  "add r1, r1, r11\n\t"            \
+  "add r2, r2, r11\n\t"            \
+  "subs r10, r10, #1\n\t"          \
+  "bne 0b\n\t"
+
+/* As sqtvm_expand3 for two positions. */
 __attribute__((naked, noinline, unused)) static int16_t *sqtvm_expand2(
     __attribute__((unused)) int16_t *column, __attribute__((unused)) const sqtvm_window *window) {
   __asm__ volatile(
@@ -38,20 +54,7 @@ __attribute__((naked, noinline, unused)) static int16_t *sqtvm_expand2(
       "ldr r3, [r1, #12]\n\t"
       "ldr r10, [r1, #16]\n\t"
       "ldr r11, [r1, #20]\n\t"
-      "ldr r1, [r1]\n\t"
-      "lsl r3, r3, #4\n"
-      "0:\n\t"
-      "add r12, r0, r3\n\t"
-      "tst r3, #16\n\t"
-      "bne 2f\n"
-      "1:\n\t" SQTVM_EXPAND2_QUAD("")
-      "2:\n\t" SQTVM_EXPAND2_QUAD("")
-      "cmp r0, r12\n\t"
-      "bne 1b\n\t"
-      "add r1, r1, r11\n\t"
-      "add r2, r2, r11\n\t"
-      "subs r10, r10, #1\n\t"
-      "bne 0b\n\t"
+      "ldr r1, [r1]\n\t" SQTVM_EXPAND2_ROWS("")
       "pop {r4, r5, r6, r7, r10, r11, pc}\n\t");
 }
 
@@ -68,20 +71,7 @@ __attribute__((naked, noinline, unused)) static int16_t *sqtvm_expand2_sums(
       "ldr r3, [r1, #12]\n\t"
       "ldr r10, [r1, #16]\n\t"
       "ldr r11, [r1, #20]\n\t"
-      "ldr r1, [r1]\n\t"
-      "lsl r3, r3, #4\n"
-      "0:\n\t"
-      "add r12, r0, r3\n\t"
-      "tst r3, #16\n\t"
-      "bne 2f\n"
-      "1:\n\t" SQTVM_EXPAND2_QUAD(SQTVM_EXPAND2_ADD)
-      "2:\n\t" SQTVM_EXPAND2_QUAD(SQTVM_EXPAND2_ADD)
-      "cmp r0, r12\n\t"
-      "bne 1b\n\t"
-      "add r1, r1, r11\n\t"
-      "add r2, r2, r11\n\t"
-      "subs r10, r10, #1\n\t"
-      "bne 0b\n\t"
+      "ldr r1, [r1]\n\t" SQTVM_EXPAND2_ROWS(SQTVM_EXPAND2_ADD)
       "ldr r1, [sp], #4\n\t"
       "str r8, [r1]\n\t"
       "str r9, [r1, #4]\n\t"

@@ -344,11 +344,12 @@ SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
       const int32_t position = start + offset;
       const int32_t last = position + 1 == positions;
       sqtvm_corner corners[3];
-      corners[0] = sqtvm_corner_of(position, shape);
-      corners[1] = sqtvm_corner_of(last ? position : position + 1, shape);
       if (in_rows) {
         corners[0] = sqtvm_corner_at(row, offset, shape);
         corners[1] = sqtvm_corner_at(row, offset + 1, shape);
+      } else {
+        corners[0] = sqtvm_corner_of(position, shape);
+        corners[1] = sqtvm_corner_of(last ? position : position + 1, shape);
       }
       corners[2] = corners[1];
       tile.offset_b = last ? 0 : shape->out_stride;
