@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.allocation import cells, table
 from benchmarks.allocation.cells import METHODS
-from benchmarks.allocation.networks import TASKS
+from benchmarks.allocation.networks import FOLDS, NETWORKS, TASKS
 from benchmarks.allocation.run import Runner, holds_settings
 
 
@@ -26,14 +26,14 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.table:
-        _fill(
-            arguments.minutes, arguments.network or list(TASKS), arguments.method or list(METHODS)
-        )
+        networks, methods = arguments.network or list(NETWORKS), arguments.method or list(METHODS)
+        _fill(arguments.minutes, networks, methods)
     table.write(cells.read())
 
 
-def _fill(minutes: float | None, networks: list[str], methods: list[str]) -> None:
-    wanted = [c for c in cells.order() if c.network in networks and c.method in methods]
+def _fill(minutes: float | None, chosen: list[str], methods: list[str]) -> None:
+    networks = [task.name for task in TASKS.values() if {task.name, task.network} & {*chosen}]
+    wanted = [c for c in cells.order(FOLDS) if c.network in networks and c.method in methods]
     # Settings tell of the weights, which a network that is not asked for may lack.
     known = [
         result

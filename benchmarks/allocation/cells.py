@@ -68,9 +68,10 @@ class Result:
     settings: Mapping[str, Any]
 
 
-def order() -> list[Cell]:
-    """Every cell, the most telling first: what stands early is finished when time runs out."""
-    small = ("accelerometer CNN", "LeNet")
+def order(folds: tuple[str, ...]) -> list[Cell]:
+    """Every cell, the most telling first: what stands early is finished when time runs out.
+    folds: the names of the accelerometer CNN's tasks."""
+    small = (*folds, "LeNet")
     large = ("ResNet-8", "MobileNetV1-0.25", "DS-CNN")
     tight, first = (40, 30), (0,)
     trained, corrected = Finish.FINE_TUNED, Finish.CORRECTED
@@ -104,8 +105,10 @@ def order() -> list[Cell]:
         if finish is trained or method not in TRAINING_METHODS
     ]
     rounded = [
-        Cell(network, share, method, Finish.RECONSTRUCTED, 0)
-        for network in (*small, *large)
+        Cell(network, share, method, Finish.RECONSTRUCTED, seed)
+        for networks, seeds in ((small, SEEDS), (large, first))
+        for seed in seeds
+        for network in networks
         for share in tight
         for method in METHODS[:2]
     ]

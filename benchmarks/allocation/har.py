@@ -1,4 +1,4 @@
-"""The accelerometer windows of examples/activity."""
+"""The accelerometer windows of examples/activity, each user's tested in one of five folds."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from sqtvm.frontend.model import Samples
 
 _windows = module("activity", "accelerometer")
 CLASSES: int = _windows.CLASSES
+FOLDS = range(5)
 
 
-def load() -> Split:
-    """Windows float32 [count, 3, 1, 128] in g, split by user, with the activity (0 to 5)."""
+def load(fold: int) -> Split:
+    """Windows float32 [count, 3, 1, 128] in g with the activity (0 to 5); the test's are those of
+    every fifth user of the thirty, beginning with user ``fold`` (0 is the fifth)."""
     try:
-        return Split(_samples(_windows.train()), _samples(_windows.test()))
+        return Split(
+            _samples(_windows.windows_of(lambda user: user % len(FOLDS) != fold)),
+            _samples(_windows.windows_of(lambda user: user % len(FOLDS) == fold)),
+        )
     except FileNotFoundError as error:
         raise DataError(str(error)) from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -15,7 +16,8 @@ from benchmarks.allocation.example import FOLDER, module
 @dataclass(frozen=True)
 class Task:
     """make: the module before training; weights: the committed file of the trained ones; epochs:
-    of training, at most; mirrored: whether samples may be mirrored left to right in training."""
+    of training, at most; mirrored: whether samples may be mirrored left to right in training;
+    network: what it is a fold of, whose accuracy is the mean over all folds."""
 
     name: str
     make: Callable[[], nn.Module]
@@ -23,6 +25,7 @@ class Task:
     weights: Path
     epochs: int = 8
     mirrored: bool = False
+    network: str = ""
 
 
 def _conv(
@@ -58,6 +61,20 @@ def _head(features: int, classes: int) -> list[nn.Module]:
     return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(features, classes)]
 
 
+def _activity() -> list[Task]:
+    return [
+        Task(
+            f"accelerometer CNN, fold {fold}",
+            module("activity", "network").ActivityCnn,
+            partial(har.load, fold),
+            _OWN / f"activity_{fold}.pt",
+            epochs=30,
+            network="accelerometer CNN",
+        )
+        for fold in har.FOLDS
+    ]
+
+
 _OWN = Path(__file__).with_name("weights")
 
 TASKS = {
@@ -79,12 +96,8 @@ TASKS = {
         ),
         Task("DS-CNN", _ds_cnn, samples.fashion_mnist, _OWN / "ds_cnn.pt", mirrored=True),
         Task("LeNet", _lenet, samples.mnist, _OWN / "lenet.pt"),
-        Task(
-            "accelerometer CNN",
-            module("activity", "network").ActivityCnn,
-            har.load,
-            FOLDER / "activity" / "weights.pt",
-            epochs=30,
-        ),
+        *_activity(),
     )
 }
+NETWORKS = tuple(dict.fromkeys(task.network or task.name for task in TASKS.values()))
+FOLDS = tuple(task.name for task in TASKS.values() if task.network)

@@ -187,7 +187,8 @@ def _choice(cell: Cell) -> dict[str, Any]:
         found |= {"cycles": CYCLES, "cycle": asdict(CYCLE)}
     if cell.method not in _UNGUIDED:
         given = asdict(ALLOCATION)
-        found |= {key: value for key, value in given.items() if key not in ("method", "seed")}
+        apart = ("method", "seed", "loss")
+        found |= {key: value for key, value in given.items() if key not in apart}
     return found
 
 

@@ -32,22 +32,23 @@ _COLUMNS = ("acc-x", "acc-y", "acc-z")
 
 def train() -> Dataset[tuple[Tensor, ...]]:
     """Pairs of float32 (3, 1, 128) in g, 2.56 seconds, and the activity, 0 to 5, of 24 users."""
-    return _windows_of(lambda user: user not in TEST_USERS)
+    return windows_of(lambda user: user not in TEST_USERS)
 
 
 def test() -> Dataset[tuple[Tensor, ...]]:
     """The same of the six other users."""
-    return _windows_of(lambda user: user in TEST_USERS)
+    return windows_of(lambda user: user in TEST_USERS)
 
 
 def calibration() -> Dataset[tuple[Tensor, ...]]:
     """512 training windows, drawn once with a fixed seed."""
-    windows = _windows_of(lambda user: user not in TEST_USERS)
+    windows = windows_of(lambda user: user not in TEST_USERS)
     chosen = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))
     return Subset(windows, chosen[:CALIBRATION_SAMPLES].tolist())
 
 
-def _windows_of(wanted: Callable[[int], bool]) -> TensorDataset:
+def windows_of(wanted: Callable[[int], bool]) -> TensorDataset:
+    """Windows and activities, as above, of the users (1 to 30) that are wanted."""
     windows = [
         window
         for user, frames in _read().items()
