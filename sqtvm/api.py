@@ -45,7 +45,7 @@ from sqtvm.project_files import archive_of, board_of, inputs_of
 from sqtvm.quantize.activation_bits import calibrate_at
 from sqtvm.quantize.build import quantize
 from sqtvm.quantize.calibration import calibrate
-from sqtvm.quantize.finetune import Loss
+from sqtvm.quantize.loss import Loss, found_loss
 from sqtvm.settings import DEFAULT_OUT, DeploySettings, SettingsError
 
 __all__ = [
@@ -99,7 +99,7 @@ def deploy(
     candidates: int = 0,
     executor: str = "local",
     seed: int = 0,
-    loss: Loss | None = None,
+    loss: Loss | str | None = None,
     on_progress: OnProgress = silent,
 ) -> DeployResult:
     """Make firmware that holds the budget, or the best that can be had, and report on it.
@@ -109,15 +109,17 @@ def deploy(
     arrays (x: float or uint8 [count, *input shape], y: integer [count] class labels), a torch
     Dataset of such pairs, the path of an ``.npz`` with x and y, or ``package.module:factory``;
     calibration and training: like data, for the ranges of activations and to guide the choice of
-    bits; loss: what fine-tuning lowers, of logits [batch, classes] and labels, instead of the
-    cross-entropy; the others: as the flags of ``sqtvm deploy``. Leaves report and firmware in
-    ``out``. Raises SqtvmError and its kinds for what the caller can mend.
+    bits; loss: what training lowers, of logits [batch, classes] and labels, instead of the
+    cross-entropy, or the ``package.module:function`` that does; the others: as the flags of
+    ``sqtvm deploy``. Leaves report and firmware in ``out``. Raises SqtvmError and its kinds for
+    what the caller can mend.
 
     ```python
     result = sqtvm.deploy(net, (x, y), board="stm32f746", budget=sqtvm.Budget(ms=50))
     print(result.report.met, result.report.totals.ms)
     ```
     """
+    own_loss = loss if callable(loss) else None
     settings = DeploySettings(
         model=source_name(model),
         data=source_name(data),
@@ -138,14 +140,16 @@ def deploy(
             source is None or isinstance(source, str | Path)
             for source in (model, data, calibration, training)
         )
-        or loss is not None,
-        loss=loss,
+        or own_loss is not None,
+        loss=loss
+        if isinstance(loss, str | None)
+        else getattr(loss, "__name__", type(loss).__name__),
     )
 
     def read() -> Model:
         return load(model, data, calibration=calibration, training=training, seed=seed)
 
-    return pipeline.deploy(settings, on_progress, read)
+    return pipeline.deploy(settings, on_progress, read, own_loss)
 
 
 def load(
@@ -175,13 +179,14 @@ def allocate(
     budget: Budget,
     method: str = allocate_stage.DEFAULT_METHOD,
     seed: int = 0,
+    loss: Loss | str | None = None,
     on_progress: OnProgress = silent,
 ) -> Allocation:
     """Bits of every weighted layer, by the analytic cost model; nothing is built or measured.
 
-    Activations get 4 bits where RAM asks for it. Where nothing holds the budget, the nearest
-    allocation, with ``feasible`` False and what binds
-    in words. Raises BoardError, and SqtvmError for an unknown method or unknown energy.
+    loss: what a method that trains lowers, as for ``deploy``. Activations get 4 bits where RAM asks
+    for it. Where nothing holds the budget, the nearest allocation, with ``feasible`` False and what
+    binds in words. Raises BoardError, and SqtvmError for an unknown method or unknown energy.
     """
     described = load_board(str(board))
     power = modelled_energy(described, 1.0)
@@ -192,7 +197,7 @@ def allocate(
         )
     tell = counted(on_progress, "quantize", "calibrating activations")
     activations = calibrate(model.graph, model.calibration.x, on_step=tell)
-    settings = allocate_stage.AllocateSettings(method=method, seed=seed)
+    settings = allocate_stage.AllocateSettings(method=method, seed=seed, loss=found_loss(loss))
     evaluator = allocate_stage.new_evaluator(model, activations, settings)
     costs = analytic_costs(model.graph, described.clock_hz)
     narrow: Mapping[str, int] = {}

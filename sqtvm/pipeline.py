@@ -34,6 +34,7 @@ from sqtvm.output_folder import ROUNDS_PREFIX, output_folder
 from sqtvm.progress import OnProgress, Progress, counted, silent
 from sqtvm.quantize.accuracy import accuracy, float_accuracy, prepare_input
 from sqtvm.quantize.calibration import calibrate
+from sqtvm.quantize.loss import Loss, found_loss
 from sqtvm.quantize.network import IntegerNetwork
 from sqtvm.quantize.reference import run_integer
 from sqtvm.realise import Workshop, first_samples
@@ -58,10 +59,12 @@ def deploy(
     settings: DeploySettings,
     on_progress: OnProgress = silent,
     read: Callable[[], Model] | None = None,
+    loss: Loss | None = None,
 ) -> DeployResult:
     """Make firmware that holds the budget, or the best that can be had, and report on it.
 
-    read: gives model and data where the settings only name them, as objects of a program.
+    read, loss: model with data, and the loss, where the settings only name them, as objects of a
+    program.
     Leaves ``report.json``, ``report.html``, pictures, ``model.tar`` and ``firmware/`` in
     ``settings.out``, each whole. Raises SqtvmError and its kinds for what the user can mend.
     """
@@ -71,10 +74,12 @@ def deploy(
     _require_known_energy(settings, board, meter)
     require_port(target, board)
     refuse_foreign(settings.out / "firmware")
+    lowered = found_loss(loss or settings.loss)
     on_progress(Progress("load", settings.model))
     model = load(settings) if read is None else read()
+    _require_training(settings, model)
     with output_folder(settings.out):
-        report = _deploy(settings, board, target, meter, model, on_progress)
+        report = _deploy(settings, board, target, meter, model, lowered, on_progress)
     return DeployResult(report, settings.out)
 
 
@@ -84,13 +89,14 @@ def _deploy(
     target: Target,
     meter: MeterName | None,
     model: Model,
+    loss: Loss,
     on_progress: OnProgress,
 ) -> Report:
     calibrating = counted(on_progress, "quantize", "calibrating activations")
     calibrating(0, 0)
     activations = calibrate(model.graph, model.calibration.x, on_step=calibrating)
     workshop = Workshop(model, activations, board, target, on_progress, meter=meter)
-    allocation_settings = AllocateSettings(method=settings.method, seed=settings.seed)
+    allocation_settings = AllocateSettings(method=settings.method, seed=settings.seed, loss=loss)
     evaluator = new_evaluator(model, activations, allocation_settings)
     with tempfile.TemporaryDirectory(dir=settings.out, prefix=ROUNDS_PREFIX) as temporary:
         fitted = fit_workshop(
@@ -104,7 +110,7 @@ def _deploy(
         )
         best = best_round(settings.budget, rounds)
         front = _front(workshop, settings, evaluator, rounds, best, Path(temporary))
-    tuned = tune(workshop, settings, best, evaluator)
+    tuned = tune(workshop, settings, best, evaluator, loss)
     kept = _finish(workshop, settings, best, tuned, evaluator)
     judged = _accuracy(workshop, kept.realisation.network)
     report = build_report(
@@ -131,6 +137,14 @@ def _require_known_energy(settings: DeploySettings, board: Board, meter: MeterNa
         raise SqtvmError(
             f"nothing tells the energy of an inference on {board.name}: its file has no [power]",
             "give --meter, or add the datasheet's figures to a board file of your own",
+        )
+
+
+def _require_training(settings: DeploySettings, model: Model) -> None:
+    if settings.loss is not None and model.training is None:
+        raise SqtvmError(
+            f"the loss {settings.loss} is for training, and there is no training data",
+            "give --training, or training in sqtvm.toml",
         )
 
 

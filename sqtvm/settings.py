@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -19,9 +19,6 @@ from sqtvm.input_file import read_small
 from sqtvm.measure.jobs import LOCAL, parse_executor
 from sqtvm.measure.meter import parse_meter
 from sqtvm.measure.target import parse_target
-
-if TYPE_CHECKING:
-    from sqtvm.quantize.finetune import Loss
 
 SETTINGS_FILE = "sqtvm.toml"
 DEFAULT_OUT = Path("sqtvm-out")
@@ -119,6 +116,7 @@ class SettingsTable(_Table):
     data: str | None = None
     calibration: str | None = None
     training: str | None = None
+    loss: str | None = None
     board: str | None = None
     out: str | None = None
     measure: Annotated[str, BeforeValidator(_measure)] | None = None
@@ -146,7 +144,7 @@ class DeploySettings:
     allocations are measured for the Pareto front; executor: ``local``, ``local:N`` or
     ``dask://HOST:PORT``, which builds and runs them; in_memory: model or data are objects of a
     program that are only named here; loss: what fine-tuning lowers beside the distance from the
-    float network, of logits and labels, None for cross-entropy.
+    float network, as ``package.module:function`` of logits and labels, None for cross-entropy.
     """
 
     model: str
@@ -165,7 +163,7 @@ class DeploySettings:
     candidates: int = 0
     executor: str = LOCAL
     in_memory: bool = False
-    loss: Loss | None = None
+    loss: str | None = None
 
 
 def read_settings_file(path: Path) -> Mapping[str, Any]:
@@ -245,6 +243,7 @@ def command_line(settings: DeploySettings) -> str:
         "--data": settings.data,
         "--calibration": settings.calibration,
         "--training": settings.training,
+        "--loss": settings.loss,
         "--board": settings.board,
         "--budget-ms": None if budget.ms is None else f"{budget.ms:g}",
         "--budget-flash": budget.flash_bytes,
@@ -268,12 +267,10 @@ def command_line(settings: DeploySettings) -> str:
 
 def _call(settings: DeploySettings) -> str:
     """The call of ``sqtvm.deploy``, with what differs from its defaults."""
-    names = ("calibration", "training")
+    names = ("calibration", "training", "loss")
     parts = [settings.model, settings.data, f"board={settings.board!r}"]
     parts += [f"{name}={value}" for name in names if (value := getattr(settings, name))]
-    if settings.loss is not None:
-        parts.append(f"loss={getattr(settings.loss, '__name__', type(settings.loss).__name__)}")
-    apart = {"model", "data", "board", "budget", "in_memory", "loss", *names}
+    apart = {"model", "data", "board", "budget", "in_memory", *names}
     for key in fields(settings):
         value = getattr(settings, key.name)
         if key.name not in apart and value != key.default:

@@ -15,6 +15,7 @@ from sqtvm.progress import Progress, counted
 from sqtvm.quantize.activation_bits import calibrate_at
 from sqtvm.quantize.equalize import equalize
 from sqtvm.quantize.finetune import FineTuneProgress, FineTuneSettings, fine_tune
+from sqtvm.quantize.loss import Loss
 from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.reconstruct import ReconstructSettings, reconstruct
 from sqtvm.realise import Workshop
@@ -45,8 +46,14 @@ class Tuned:
     adaptive_rounding: bool = False
 
 
-def tune(workshop: Workshop, settings: DeploySettings, best: Round, evaluator: Evaluator) -> Tuned:
-    """The weights to quantize at the chosen bits.
+def tune(
+    workshop: Workshop,
+    settings: DeploySettings,
+    best: Round,
+    evaluator: Evaluator,
+    loss: Loss = functional.cross_entropy,
+) -> Tuned:
+    """The weights to quantize at the chosen bits; loss: what training lowers.
 
     Channels are equalized first, where that brings the outputs at these bits closer to the float
     network's. Then weights are trained where that was asked for, or where bits cost more accuracy
@@ -59,7 +66,7 @@ def tune(workshop: Workshop, settings: DeploySettings, best: Round, evaluator: E
     bearable = _BEARABLE_DROP if settings.budget.max_drop is None else settings.budget.max_drop
     wanted = drop > bearable if settings.fine_tune is None else settings.fine_tune
     if wanted and workshop.model.training is not None:
-        trained = _fine_tuned(workshop, settings, best, start)
+        trained = _fine_tuned(workshop, settings, best, start, loss)
         return replace(start, graph=trained, fine_tuned=True)
     if settings.fine_tune:
         raise SqtvmError(
@@ -97,7 +104,9 @@ def _judge(workshop: Workshop, best: Round, tuned: Tuned, evaluator: Evaluator) 
     return evaluator.judge(at_hand.quantize(tuned.graph, best.allocation.weight_bits))
 
 
-def _fine_tuned(workshop: Workshop, settings: DeploySettings, best: Round, start: Tuned) -> Graph:
+def _fine_tuned(
+    workshop: Workshop, settings: DeploySettings, best: Round, start: Tuned, loss: Loss
+) -> Graph:
     training = workshop.model.training
     assert training is not None
 
@@ -112,7 +121,7 @@ def _fine_tuned(workshop: Workshop, settings: DeploySettings, best: Round, start
         training,
         FineTuneSettings(steps=_FINE_TUNE_STEPS, seed=settings.seed, patience=_PATIENCE),
         tell,
-        loss=settings.loss or functional.cross_entropy,
+        loss=loss,
         checkpoint_file=settings.out / _CHECKPOINT,
     )
 

@@ -71,9 +71,8 @@ def _tuned(
         Budget(max_drop=100),
         out=out,
         fine_tune=None if loss is None else True,
-        loss=loss,
     )
-    found = tune(workshop, settings, best, evaluator)
+    found = tune(workshop, settings, best, evaluator, loss or functional.cross_entropy)
     after = Workshop(model, found.activations, workshop.board, workshop.target, silent)
     return (
         found,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch.nn.functional as functional
+
 from sqtvm.allocate import baselines, measured, sigmaquant, trained
-from sqtvm.allocate.allocation import Allocation, Decision, LayerStatistics
+from sqtvm.allocate.allocation import Allocation, LayerStatistics
 from sqtvm.allocate.budget import Budget, CostModel
 from sqtvm.allocate.evaluate import Evaluator, Quality
 from sqtvm.allocate.least_damage import reachable
 from sqtvm.allocate.limits import binding, in_words
-from sqtvm.allocate.moves import Problem
+from sqtvm.allocate.moves import Problem, Walk
 from sqtvm.allocate.nearest import nearest_accurate
 from sqtvm.allocate.sigma_clusters import cluster_by_sigma
 from sqtvm.allocate.statistics import weight_statistics
@@ -19,6 +21,7 @@ from sqtvm.errors import SqtvmError
 from sqtvm.frontend.graph import Graph
 from sqtvm.frontend.model import Model
 from sqtvm.progress import OnProgress, silent
+from sqtvm.quantize.loss import Loss
 from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.scheme import weight_bytes
 
@@ -41,7 +44,7 @@ class AllocateSettings:
     """guiding_samples: that accuracy is judged on; correction_samples: that biases are corrected
     by during the search; maximum_evaluations: exchanges of bits to try at most in one search,
     besides two networks a layer for its sensitivity; final_samples: that the last choice among the
-    best plans is made by."""
+    best plans is made by; loss: what a method that trains lowers."""
 
     method: str = DEFAULT_METHOD
     seed: int = 0
@@ -49,6 +52,7 @@ class AllocateSettings:
     correction_samples: int = 128
     maximum_evaluations: int = 24
     final_samples: int = 4000
+    loss: Loss = functional.cross_entropy
 
 
 def layer_statistics(graph: Graph, seed: int = 0) -> tuple[LayerStatistics, ...]:
@@ -109,21 +113,20 @@ def allocate(
         settings.maximum_evaluations,
         on_progress,
         settings.seed,
+        settings.loss,
     )
-    bits, decisions = _SEARCHES[settings.method](problem)
-    return _result(model, budget, settings, problem, bits, decisions)
+    return _result(model, budget, settings, _SEARCHES[settings.method](problem))
 
 
 def _result(
     model: Model,
     budget: Budget,
     settings: AllocateSettings,
-    problem: Problem,
-    bits: Mapping[str, int],
-    decisions: tuple[Decision, ...],
+    walk: Walk,
 ) -> Allocation:
+    problem, bits = walk.problem, walk.bits
     costs, evaluator = problem.costs, problem.evaluator
-    quality = evaluator.quality(bits)
+    quality = walk.trained or evaluator.quality(bits)
     evaluations = evaluator.evaluations
     cost = costs.cost(bits)
     words = list(binding(budget, cost, costs, bits))
@@ -139,7 +142,7 @@ def _result(
         not words,
         tuple(words),
         layer_statistics(model.graph, settings.seed),
-        decisions,
+        tuple(walk.decisions),
         evaluations,
         quality.divergence,
     )

@@ -47,10 +47,11 @@ class Decision:
 class Allocation:
     """Bits of every weighted layer and why.
 
-    accuracy: of the integer model on the samples that guided the search, a fraction;
-    divergence: on them too, mean KL in nats of the class probabilities from the float network's;
-    feasible: whether the predicted cost and the accuracy hold the budget; binding: what does not
-    hold, in words, empty if feasible; activation_bits: of each tensor that has not 8.
+    accuracy: of the integer model on the samples that guided the search, a fraction, with the
+    weights that the search trained where it trains; divergence: on them too, mean KL in nats of the
+    class probabilities from the float network's; feasible: whether the predicted cost and the
+    accuracy hold the budget; binding: what does not hold, in words, empty if feasible;
+    activation_bits: of each tensor that has not 8.
     """
 
     weight_bits: Mapping[str, int]

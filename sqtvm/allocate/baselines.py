@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from sqtvm.allocate.allocation import Decision
 from sqtvm.allocate.budget import BITS
 from sqtvm.allocate.hessian import hessian_damage
 from sqtvm.allocate.least_damage import Damage, least_damage
@@ -21,10 +18,8 @@ from sqtvm.allocate.moves import (
 from sqtvm.allocate.sensitivity import measured_damage
 from sqtvm.progress import Progress
 
-Found = tuple[Mapping[str, int], tuple[Decision, ...]]
 
-
-def uniform(problem: Problem) -> Found:
+def uniform(problem: Problem) -> Walk:
     """The same bits everywhere: the most that the budget allows, else the fewest."""
     for bits in BITS:
         chosen = dict.fromkeys(problem.names, bits)
@@ -32,10 +27,10 @@ def uniform(problem: Problem) -> Found:
             break
     walk = Walk.start(problem)
     walk.move(chosen, dict.fromkeys(problem.names, f"uniform: {bits} bits are the most that fit"))
-    return walk.bits, tuple(walk.decisions)
+    return walk
 
 
-def greedy(problem: Problem) -> Found:
+def greedy(problem: Problem) -> Walk:
     """Steps down from 8 bits, the least measured damage for what it saves first, then up again
     into what room is left."""
     walk = Walk.start(problem)
@@ -43,28 +38,28 @@ def greedy(problem: Problem) -> Found:
         damage = measured_damage(problem)
         lower_until_it_holds(walk, damage, "greedy: least sensitivity for what it saves")
         raise_while_it_holds(walk, damage, "greedy: room in the budget")
-    return walk.bits, tuple(walk.decisions)
+    return walk
 
 
-def integer_programming(problem: Problem) -> Found:
+def integer_programming(problem: Problem) -> Walk:
     """The least sum of measured damage that holds the budget."""
     walk = Walk.start(problem)
     if not walk.holds:
         _solve(walk, measured_damage(problem), "least sum of sensitivities")
-    return walk.bits, tuple(walk.decisions)
+    return walk
 
 
-def hawq_v2(problem: Problem) -> Found:
+def hawq_v2(problem: Problem) -> Walk:
     """The least sum of trace-weighted rounding errors that holds the budget."""
     walk = Walk.start(problem)
     if not walk.holds:
         evaluator = problem.evaluator
         damage = hessian_damage(evaluator.graph, evaluator.traces)
         _solve(walk, damage, "least sum of trace-weighted errors")
-    return walk.bits, tuple(walk.decisions)
+    return walk
 
 
-def random_search(problem: Problem) -> Found:
+def random_search(problem: Problem) -> Walk:
     """The best of as many random allocations as the default method evaluates at most: two a
     layer and the exchanges. Each holds the budget and leaves no room for a step."""
     walk = Walk.start(problem)
@@ -81,7 +76,7 @@ def random_search(problem: Problem) -> Found:
                 best = trial
             problem.on_progress(Progress("allocate", "random allocations", done + 1, trials))
         walk.move(best, dict.fromkeys(problem.names, "best of random allocations"))
-    return walk.bits, tuple(walk.decisions)
+    return walk
 
 
 def _solve(walk: Walk, damage: Damage, reason: str) -> None:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqtvm.allocate import baselines
-from sqtvm.allocate.allocation import Decision
+from sqtvm.allocate import baselines, sigmaquant
 from sqtvm.allocate.evaluate import BY_CHANCE
 from sqtvm.allocate.least_damage import Damage
 from sqtvm.allocate.moves import MORE, Problem, Walk, exchanged, step_up
 from sqtvm.allocate.sensitivity import measured_damage
-from sqtvm.allocate.sigmaquant import walk_by_weights, weight_divergence
+from sqtvm.allocate.sigmaquant import weight_divergence
 from sqtvm.progress import Progress
 
 # What other guides would choose is tried too.
@@ -27,12 +26,12 @@ _GUIDES = (
 _Plan = tuple[Mapping[str, int], str]
 
 
-def search(problem: Problem) -> tuple[Mapping[str, int], tuple[Decision, ...]]:
+def search(problem: Problem) -> Walk:
     """Bits of every layer, and every decision on the way from 8 bits everywhere."""
-    walk = walk_by_weights(problem)
+    walk = sigmaquant.search(problem)
     if any(bits in MORE for bits in walk.bits.values()):
         _measure(walk)
-    return walk.bits, tuple(walk.decisions)
+    return walk
 
 
 def _measure(walk: Walk) -> None:
@@ -49,7 +48,7 @@ def _measure(walk: Walk) -> None:
 
 
 def _plans(problem: Problem) -> list[_Plan]:
-    found = [(search(problem)[0], reason) for search, reason in _GUIDES]
+    found = [(search(problem).bits, reason) for search, reason in _GUIDES]
     return [(bits, reason) for bits, reason in found if problem.holds(bits)]
 
 

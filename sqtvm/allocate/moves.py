@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch.nn.functional as functional
+
 from sqtvm.allocate.allocation import Decision
 from sqtvm.allocate.budget import BITS, Budget, CostModel
 from sqtvm.allocate.evaluate import Evaluator, Quality
@@ -13,6 +15,7 @@ from sqtvm.allocate.least_damage import Damage
 from sqtvm.allocate.limits import holds, shares
 from sqtvm.allocate.statistics import WeightStatistics
 from sqtvm.progress import OnProgress, silent
+from sqtvm.quantize.loss import Loss
 
 FEWER = dict(itertools.pairwise(BITS))
 MORE = {fewer: more for more, fewer in FEWER.items()}
@@ -22,7 +25,8 @@ MORE = {fewer: more for more, fewer in FEWER.items()}
 class Problem:
     """What a search is given; sizes: weights of each layer, by name.
 
-    budget: must be one that can hold; maximum_trials: exchanges that may be evaluated.
+    budget: must be one that can hold; maximum_trials: exchanges that may be evaluated; loss: what
+    a search that trains lowers.
     """
 
     statistics: Mapping[str, WeightStatistics]
@@ -34,6 +38,7 @@ class Problem:
     maximum_trials: int
     on_progress: OnProgress = silent
     seed: int = 0
+    loss: Loss = functional.cross_entropy
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -45,11 +50,13 @@ class Problem:
 
 @dataclass
 class Walk:
-    """Where a search stands, and how it came there from 8 bits everywhere."""
+    """Where a search stands, and how it came there from 8 bits everywhere; trained: the quality at
+    its bits of weights that the search trained, where it did."""
 
     problem: Problem
     bits: dict[str, int]
     decisions: list[Decision] = field(default_factory=list)
+    trained: Quality | None = None
 
     @classmethod
     def start(cls, problem: Problem) -> Walk:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqtvm.allocate.allocation import Decision
 from sqtvm.allocate.least_damage import Damage, least_damage
 from sqtvm.allocate.moves import (
     Problem,
@@ -18,14 +17,8 @@ from sqtvm.allocate.moves import (
 from sqtvm.allocate.sigma_clusters import cluster_bits
 
 
-def search(problem: Problem) -> tuple[Mapping[str, int], tuple[Decision, ...]]:
+def search(problem: Problem) -> Walk:
     """The two phases by sigma and KL divergence of the weights alone: no network is evaluated."""
-    walk = walk_by_weights(problem)
-    return walk.bits, tuple(walk.decisions)
-
-
-def walk_by_weights(problem: Problem) -> Walk:
-    """The walk of ``search``, to go on from."""
     walk = Walk.start(problem)
     if not walk.holds:
         _first_bits(walk)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sqtvm.allocate.allocation import Decision
+from sqtvm.allocate import sigmaquant
 from sqtvm.allocate.evaluate import Quality
 from sqtvm.allocate.moves import MORE, Problem, Walk, exchanged
-from sqtvm.allocate.sigmaquant import walk_by_weights, weight_divergence
+from sqtvm.allocate.sigmaquant import weight_divergence
 from sqtvm.errors import SqtvmError
 from sqtvm.frontend.graph import Conv2d, FloatArray, Graph, Linear
 from sqtvm.progress import Progress
@@ -30,28 +30,30 @@ class _State:
     quality: Quality
 
 
-def search(problem: Problem) -> tuple[Mapping[str, int], tuple[Decision, ...]]:
+def search(problem: Problem) -> Walk:
     """The two phases by sigma and KL divergence; bits then change only where a short training
     with the change comes closer to the float network than the one before.
 
-    Ends when the accuracy that the budget asks for is held, nothing is left to try, or after 8
-    cycles. Raises SqtvmError where there is nothing to train with.
+    The walk tells the quality of the trained network. Ends when the accuracy that the budget asks
+    for is held, nothing is left to try, or after 8 cycles. Raises SqtvmError where there is nothing
+    to train with.
     """
     if problem.evaluator.model.training is None:
         raise SqtvmError(
             "the method sigmaquant-qat trains while it searches",
             "give --training, or training in sqtvm.toml, or choose the method sigmaquant",
         )
-    walk = walk_by_weights(problem)
+    walk = sigmaquant.search(problem)
     if any(bits in MORE for bits in walk.bits.values()):
         _refine(walk)
-    return walk.bits, tuple(walk.decisions)
+    return walk
 
 
 def _refine(walk: Walk) -> None:
     problem = walk.problem
     damage = weight_divergence(problem)
     state = _trained(problem, problem.evaluator.graph, walk.bits, 0)
+    walk.trained = state.quality
     tried = {tuple(walk.bits.values())}
     cycles = 1
     improved = True
@@ -75,6 +77,7 @@ def _refine(walk: Walk) -> None:
             if after.quality.divergence < state.quality.divergence:
                 walk.move(trial, reasons, after.quality)
                 state, improved = after, True
+                walk.trained = after.quality
                 break
             walk.reject(trial, reasons, after.quality)
 
@@ -91,6 +94,7 @@ def _trained(problem: Problem, start: Graph, bits: Mapping[str, int], cycles: in
         bits,
         training,
         replace(CYCLE, seed=problem.seed + cycles),
+        loss=problem.loss,
         teacher=evaluator.graph,
     )
     return _State(graph, evaluator.judge_weights(graph, bits))

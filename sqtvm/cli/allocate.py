@@ -25,6 +25,7 @@ def allocate(
     data: options.Data = None,
     calibration: options.Calibration = None,
     training: options.Training = None,
+    loss: options.LossOption = None,
     budget_ms: options.BudgetMs = None,
     budget_flash: options.BudgetFlash = None,
     budget_ram: options.BudgetRam = None,
@@ -62,6 +63,7 @@ def allocate(
                 "data": data,
                 "calibration": calibration,
                 "training": training,
+                "loss": loss,
                 "board": board,
                 "method": method,
                 "seed": seed,
@@ -78,6 +80,7 @@ def allocate(
             budget=settings.budget,
             method=settings.method,
             seed=settings.seed,
+            loss=settings.loss,
             on_progress=on_progress,
         )
         file = allocation_file.from_allocation(allocation, settings.model, settings.board)

@@ -29,6 +29,9 @@ data = "my_package.my_module:test_data"
 # Labelled samples that guide the choice of bits, and that fine-tuning trains on.
 # training = "my_package.my_module:training_data"
 
+# What training lowers, of logits and labels, instead of the cross-entropy.
+# loss = "my_package.my_module:my_loss"
+
 # A name of `sqtvm boards`, or the path of a board file of your own.
 board = "stm32f746"
 

@@ -92,6 +92,16 @@ Training: TypeAlias = Annotated[
         rich_help_panel=_INPUTS,
     ),
 ]
+LossOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--loss",
+        metavar="FUNCTION",
+        help="package.module:function of logits and labels that training lowers, instead of the "
+        "cross-entropy",
+        rich_help_panel=_INPUTS,
+    ),
+]
 Board: TypeAlias = Annotated[
     str | None,
     typer.Option(

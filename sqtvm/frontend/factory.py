@@ -6,7 +6,7 @@ import importlib
 import logging
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,19 @@ def call_factory(spec: str, error: type[SqtvmError]) -> object:
     """What the function gives, called without arguments; the current folder is searched first.
 
     Raises ``error`` where the module or the function is missing or fails.
+    """
+    factory = named(spec, error, "a function that takes no arguments")
+    with _current_folder_first():
+        try:
+            return factory()
+        except (Exception, SystemExit) as failure:
+            raise failed(f"{spec}()", failure, error) from failure
+
+
+def named(spec: str, error: type[SqtvmError], what: str) -> Callable[..., object]:
+    """The function itself, not called; what: the kind that is wanted, in words.
+
+    Raises ``error`` where the module or the function is missing.
     """
     match = _SPEC.fullmatch(spec)
     if match is None:
@@ -43,20 +56,18 @@ def call_factory(spec: str, error: type[SqtvmError]) -> object:
                 f"{module_name} needs the module {missing}, which is missing", f"install {missing}"
             ) from failure
         except (Exception, SystemExit) as failure:
-            raise _failed(f"importing {module_name}", failure, error) from failure
-        factory = getattr(module, name, None)
-        if factory is None:
-            raise error(f"{module_name} has no {name}", "check the name behind the colon")
-        if not callable(factory):
-            raise error(f"{spec} is no function", "name a function that takes no arguments")
-        try:
-            result: object = factory()
-        except (Exception, SystemExit) as failure:
-            raise _failed(f"{spec}()", failure, error) from failure
-    return result
+            raise failed(f"importing {module_name}", failure, error) from failure
+    function = getattr(module, name, None)
+    if function is None:
+        raise error(f"{module_name} has no {name}", "check the name behind the colon")
+    if not callable(function):
+        raise error(f"{spec} is no function", f"name {what}")
+    found: Callable[..., object] = function
+    return found
 
 
-def _failed(what: str, failure: BaseException, error: type[SqtvmError]) -> SqtvmError:
+def failed(what: str, failure: BaseException, error: type[SqtvmError]) -> SqtvmError:
+    """An error that says what failed with what, in one line."""
     _LOG.debug("%s failed", what, exc_info=failure)
     lines = str(failure).strip().splitlines()
     reason = f"{type(failure).__name__}: {lines[0]}" if lines else type(failure).__name__

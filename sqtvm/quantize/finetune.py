@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,12 +26,10 @@ from sqtvm.frontend.model import Samples
 from sqtvm.quantize import checkpoint
 from sqtvm.quantize.build import matched, quantize
 from sqtvm.quantize.learned_steps import LayerWeights, layer_weights, on_grid
+from sqtvm.quantize.loss import Loss
 from sqtvm.quantize.network import TensorQuantization
 from sqtvm.quantize.scheme import keeps_scale
 from sqtvm.quantize.training_batches import Batches
-
-Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""Of logits [batch, classes] and labels as the data gives them, a scalar."""
 
 # With levels this far apart, weights need larger steps to change theirs.
 _RATE_FACTOR = {8: 1.0, 4: 1.0, 2: 3.0}

@@ -33,7 +33,7 @@ def test_a_flash_budget_that_can_hold_does(sizes: list[int], seed: int, share: f
     least = costs.cost(uniform(costs, 2)).flash_bytes
     most = costs.cost(uniform(costs, 8)).flash_bytes
     budget = Budget(flash_bytes=least + int(share * (most - least)))
-    bits, _ = search(problem(costs.sizes, costs, budget, seed))
+    bits = search(problem(costs.sizes, costs, budget, seed)).bits
     assert holds(budget, costs.cost(bits))
 
 
@@ -42,15 +42,15 @@ def test_a_flash_budget_that_can_hold_does(sizes: list[int], seed: int, share: f
 def test_decisions_replay_to_the_final_bits(sizes: list[int], seed: int, share: float) -> None:
     costs = costs_of(sizes, seed)
     budget = Budget(flash_bytes=int(costs.cost(uniform(costs, 8)).flash_bytes * share) + 1)
-    bits, decisions = search(problem(costs.sizes, costs, budget, seed))
+    walk = search(problem(costs.sizes, costs, budget, seed))
     replayed = uniform(costs, 8)
-    for decision in decisions:
+    for decision in walk.decisions:
         assert decision.bits_before == replayed[decision.layer]
         assert decision.cost_before == costs.cost(replayed)
         if decision.kept:
             replayed[decision.layer] = decision.bits_after
             assert decision.cost_after == costs.cost(replayed)
-    assert replayed == bits
+    assert replayed == walk.bits
 
 
 @settings(deadline=None, max_examples=20)
@@ -59,14 +59,15 @@ def test_the_same_problem_has_the_same_answer(sizes: list[int], seed: int) -> No
     costs = costs_of(sizes, seed)
     budget = Budget(flash_bytes=costs.cost(uniform(costs, 4)).flash_bytes)
     first = search(problem(costs.sizes, costs, budget, seed))
-    assert first == search(problem(costs.sizes, costs, budget, seed))
+    again = search(problem(costs.sizes, costs, budget, seed))
+    assert (first.bits, first.decisions) == (again.bits, again.decisions)
 
 
 def test_without_pressure_everything_keeps_eight_bits() -> None:
     costs = costs_of([100, 2000, 300], 0)
-    bits, decisions = search(problem(costs.sizes, costs, Budget(flash_bytes=10**6, ms=100)))
-    assert bits == uniform(costs, 8)
-    assert decisions == ()
+    walk = search(problem(costs.sizes, costs, Budget(flash_bytes=10**6, ms=100)))
+    assert walk.bits == uniform(costs, 8)
+    assert walk.decisions == []
 
 
 @settings(deadline=None, max_examples=60)
@@ -78,8 +79,8 @@ def test_time_and_flash_that_can_hold_together_do(sizes: list[int], seed: int) -
     held = costs.cost({name: int(random.choice(BITS)) for name in costs.sizes})
     budget = Budget(ms=held.ms * 1.0001, flash_bytes=held.flash_bytes)
     for search_by in (search, search_by_weights):
-        bits, _ = search_by(problem(costs.sizes, costs, budget, seed))
-        assert holds(budget, costs.cost(bits))
+        walk = search_by(problem(costs.sizes, costs, budget, seed))
+        assert holds(budget, costs.cost(walk.bits))
 
 
 @settings(deadline=None, max_examples=20)
@@ -87,8 +88,8 @@ def test_time_and_flash_that_can_hold_together_do(sizes: list[int], seed: int) -
 def test_a_rejected_trial_is_recorded_with_what_it_cost(sizes: list[int], seed: int) -> None:
     costs = costs_of(sizes, seed)
     budget = Budget(flash_bytes=costs.cost(uniform(costs, 4)).flash_bytes)
-    _, decisions = search(problem(costs.sizes, costs, budget, seed))
-    for decision in decisions:
+    walk = search(problem(costs.sizes, costs, budget, seed))
+    for decision in walk.decisions:
         if not decision.kept:
             assert decision.accuracy is not None
             assert holds(budget, decision.cost_after)
@@ -99,16 +100,16 @@ def test_measuring_never_leaves_the_network_further_away() -> None:
         costs = costs_of([100, 2000, 300, 900, 50], seed)
         budget = Budget(flash_bytes=costs.cost(uniform(costs, 4)).flash_bytes)
         task = problem(costs.sizes, costs, budget, seed)
-        measured = task.evaluator.quality(search(task)[0])
+        measured = task.evaluator.quality(search(task).bits)
         for other in (search_by_weights, greedy, integer_programming):
-            found = task.evaluator.quality(other(task)[0])
+            found = task.evaluator.quality(other(task).bits)
             assert measured.divergence <= found.divergence + 1e-12, (seed, other)
 
 
 def test_limits_that_only_fail_together_are_said_to() -> None:
     costs = TableCosts({"a": 1000}, {("a", 8): 1.0, ("a", 4): 2.0, ("a", 2): 2.0})
     budget = Budget(ms=1.5, flash_bytes=700)
-    bits, _ = search(problem(costs.sizes, costs, budget))
+    bits = search(problem(costs.sizes, costs, budget)).bits
     (words,) = binding(budget, costs.cost(bits), costs, bits)
     assert words.endswith(("alone it can hold", "alone it can hold; the slowest layers are a"))
 
@@ -116,7 +117,7 @@ def test_limits_that_only_fail_together_are_said_to() -> None:
 def test_what_cannot_hold_is_named_with_the_least_there_is() -> None:
     costs = costs_of([100, 2000, 300], 0)
     budget = Budget(flash_bytes=500, ram_bytes=10, ms=0.5)
-    bits, _ = search(problem(costs.sizes, costs, budget))
+    bits = search(problem(costs.sizes, costs, budget)).bits
     assert bits == uniform(costs, 2)
     time, flash, ram = binding(budget, costs.cost(bits), costs, bits)
     assert time.startswith("time: at most 0.5 ms wanted")
@@ -142,8 +143,8 @@ def test_bit_operations_hold_together_with_flash(
         bops=least.bops + int(bops_share * (most.bops - least.bops)),
     )
     for method in (search, greedy, integer_programming, random_search):
-        bits, _ = method(problem(costs.sizes, costs, budget, seed))
-        assert holds(budget, costs.cost(bits))
+        walk = method(problem(costs.sizes, costs, budget, seed))
+        assert holds(budget, costs.cost(walk.bits))
     few = Budget(bops=least.bops - 1)
     (words,) = binding(few, least, costs, uniform(costs, 2))
     assert words.startswith(f"bit operations: at most {few.bops:,} wanted, {least.bops:,} is")
@@ -153,7 +154,7 @@ def test_room_is_used_even_where_the_samples_see_no_gain() -> None:
     costs = costs_of([1000, 800, 900], 3)
     task = problem(costs.sizes, costs, Budget(flash_bytes=100 + 1200), 3)
     task.evaluator.importance = {"layer0": 1.0, "layer1": 0.0, "layer2": 0.0}  # type: ignore[attr-defined]
-    bits, _ = search(task)
+    bits = search(task).bits
     left = 1300 - costs.cost(bits).flash_bytes
     steps = [size * bits[name] // 8 for name, size in costs.sizes.items() if bits[name] < 8]
     assert all(left < more for more in steps), (bits, left)
@@ -181,5 +182,5 @@ def test_exchanges_bring_the_network_closer() -> None:
     costs = TableCosts(sizes, times)
     task = problem(sizes, costs, Budget(flash_bytes=100 + 1000 + 250))
     task.evaluator.importance = {"matters": 1.0, "idle": 0.0}  # type: ignore[attr-defined]
-    bits, _ = search(task)
+    bits = search(task).bits
     assert bits == {"matters": 8, "idle": 2}

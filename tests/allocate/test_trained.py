@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import pytest
+import torch.nn.functional as functional
+from torch import Tensor
 
 from sqtvm.allocate.allocate import AllocateSettings, allocate, new_evaluator
 from sqtvm.allocate.allocation import Allocation
 from sqtvm.allocate.budget import Budget
 from sqtvm.allocate.costs import LayerCosts
-from sqtvm.allocate.trained import CYCLES
+from sqtvm.allocate.trained import CYCLE, CYCLES
 from sqtvm.errors import SqtvmError
 from sqtvm.frontend.model import Model
 from sqtvm.quantize.calibration import calibrate
+from sqtvm.quantize.loss import Loss
 from sqtvm.quantize.scheme import weight_bytes
 from tests.quantize.shapes_task import samples, trained
 
 
-def _allocate(method: str, max_drop: float | None = None, training: bool = True) -> Allocation:
+def _allocate(
+    method: str,
+    max_drop: float | None = None,
+    training: bool = True,
+    loss: Loss = functional.cross_entropy,
+) -> Allocation:
     graph = trained()
     data = samples(300, 1)
     model = Model("bars", graph, data, data, data if training else None)
-    settings = AllocateSettings(method=method)
+    settings = AllocateSettings(method=method, loss=loss)
     limit = sum(weight_bytes(node, 8) for node in graph.weighted) * 40 // 100
     return allocate(
         model,
@@ -51,6 +59,26 @@ def test_it_ends_with_the_first_cycle_that_is_accurate_enough() -> None:
     found = _allocate("sigmaquant-qat", max_drop=99)
     assert found.weight_bits == start.weight_bits
     assert found.decisions == start.decisions
+
+
+def test_accuracy_is_told_of_the_weights_that_the_search_trained() -> None:
+    """So that a drop which training makes good is not held against the choice."""
+    plain = _allocate("sigmaquant", max_drop=99)
+    found = _allocate("sigmaquant-qat", max_drop=99)
+    assert found.weight_bits == plain.weight_bits
+    assert found.divergence < plain.divergence
+
+
+def test_the_callers_loss_is_what_cycles_lower() -> None:
+    calls: list[int] = []
+
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        calls.append(len(labels))
+        return functional.cross_entropy(logits, labels)
+
+    _allocate("sigmaquant-qat", loss=loss)
+    assert calls
+    assert len(calls) % CYCLE.steps == 0
 
 
 def test_without_training_data_it_says_what_to_do() -> None:

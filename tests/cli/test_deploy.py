@@ -18,6 +18,7 @@ _ARGUMENTS = ("deploy", "net.onnx", "--data", "test.npz", "--board", "stm32f746"
 def test_every_flag_reaches_the_settings(run: Run, pipeline: FakePipeline) -> None:
     result = run(
         *_ARGUMENTS, "--calibration", "c.npz", "--training", "t.npz", "--budget-ms", "12.5",
+        "--loss", "my_losses:smoothed",
         "--budget-flash", "64k", "--budget-ram", "48KiB", "--max-drop", "1.5", "--out", "there",
         "--measure", "serial:/dev/ttyACM0", "--seed", "7", "--method", "greedy", "--fine-tune",
         "--verify-samples", "200", "--budget-mj", "6.5", "--meter", "ppk2:/dev/ttyACM1",
@@ -29,6 +30,7 @@ def test_every_flag_reaches_the_settings(run: Run, pipeline: FakePipeline) -> No
     assert settings.board == "stm32f746"
     assert settings.calibration == "c.npz"
     assert settings.training == "t.npz"
+    assert settings.loss == "my_losses:smoothed"
     assert settings.budget == Budget(12.5, 65_536, 49_152, 1.5, 6.5)
     assert settings.meter == "ppk2:/dev/ttyACM1"
     assert settings.out == Path("there")

@@ -154,9 +154,11 @@ def test_command_line_names_every_setting() -> None:
         board="stm32f746",
         budget=Budget(ms=50.0, ram_bytes=65_536),
         fine_tune=True,
+        loss="my_losses:smoothed",
     )
     line = command_line(settings)
     assert line.startswith("sqtvm deploy 'my nets.onnx' --data test.npz")
     assert "--budget-ms 50 --budget-ram 65536" in line
+    assert "--loss my_losses:smoothed" in line
     assert "--budget-flash" not in line
     assert line.endswith("--fine-tune")
