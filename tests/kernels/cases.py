@@ -91,6 +91,10 @@ def depthwise_cases(seed: int, bits: int) -> list[Case]:
         ((6, 6, 5), 3, 2, one, _FULL),
         ((6, 6, 4), 3, 2, one, _FULL),
         ((17, 8, 3), 3, 2, one, _FULL),
+        ((9, 21, 3), 3, 2, one, _FULL),
+        ((3, 19, 5), 3, 2, (1, 0, 1, 1), _RELU6),
+        ((6, 20, 2), 3, 2, (0, 1, 1, 0), _FULL),
+        ((8, 8, 4), 3, 2, (2, 1, 0, 1), _FULL),
         ((7, 7, 4), 5, 1, two, _FULL),
         ((13, 6, 6), 5, 1, (1, 2, 2, 0), _RELU6),
         ((12, 9, 5), 5, 2, two, _FULL),
@@ -100,17 +104,21 @@ def depthwise_cases(seed: int, bits: int) -> list[Case]:
         convolution(seed, bits, size, size[-1], (kernel, kernel), stride, padding, size[-1], clip)
         for size, kernel, stride, padding, clip in drawn
     ]
-    layer, inputs, quantizations = cases[0]
+    return cases + [_shifted(cases[at]) for at in (0, 8)]
+
+
+def _shifted(case: Case) -> Case:
+    layer, inputs, quantizations = case
     assert isinstance(layer.op, n.IntegerConv2d)
-    shifted = dataclasses.replace(layer.op, left_shift=2)
-    return [*cases, (dataclasses.replace(layer, op=shifted), inputs, quantizations)]
+    op = dataclasses.replace(layer.op, left_shift=2)
+    return dataclasses.replace(layer, op=op), inputs, quantizations
 
 
 @st.composite
 def depthwises(draw: DrawFn) -> Case:
     """A square depthwise layer of any extents and values, those at the ends of the range too."""
     kernel, stride = draw(st.sampled_from([3, 5])), draw(st.sampled_from([1, 2]))
-    height, width = draw(st.integers(kernel, 15)), draw(st.integers(kernel, 11))
+    height, width = draw(st.integers(kernel, 15)), draw(st.integers(kernel, 23))
     channels, bits = draw(st.integers(1, 9)), draw(st.sampled_from(BITS))
     sides = st.integers(0, kernel - 1)
     padding = draw(st.tuples(sides, sides, sides, sides))

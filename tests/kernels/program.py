@@ -26,7 +26,7 @@ _C_TYPES = {"uint8": "uint8_t", "int8": "int8_t", "int32": "int32_t"}
 def program(cases: Sequence[Case], style: KernelStyle) -> str:
     """``int check(void)``: 0, or the number of the first case (from 1) that differs."""
     calls = [kernel_call(*network_of(case), style) for case in cases]
-    lines = kernels_of(calls)
+    lines = kernels_of(calls, style)
     pairs = zip(cases, calls, strict=True)
     lines += [_case(number, case, call) for number, (case, call) in enumerate(pairs)]
     lines += ["int check(void);", "int check(void) {"]
@@ -35,11 +35,12 @@ def program(cases: Sequence[Case], style: KernelStyle) -> str:
     return "\n".join(lines) + "\n"
 
 
-def kernels_of(calls: Sequence[KernelCall]) -> list[str]:
+def kernels_of(calls: Sequence[KernelCall], style: KernelStyle) -> list[str]:
     """C that defines the functions of ``calls`` and what they call."""
     functions = unique_kernels(calls).values()
     headers = sorted({header for call in functions for header in call.headers})
-    lines = ["#include <stdint.h>", "#include <string.h>"]
+    lines = ["#define SQTVM_COMPACT 1"] if style is KernelStyle.COMPACT else []
+    lines += ["#include <stdint.h>", "#include <string.h>"]
     lines += [f'#include "{header}"' for header in headers]
     lines += [call.source[: call.source.index("{")].rstrip() + ";" for call in functions]
     return lines + [call.source for call in functions]

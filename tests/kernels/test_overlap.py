@@ -61,7 +61,7 @@ def program(cases: list[Case], style: KernelStyle) -> str:
         if overlap is not None
     ]
     assert {"conv2d", "depthwise", "linear"} <= {calls[number].family for number, _ in tried}
-    lines = kernels_of(calls)
+    lines = kernels_of(calls, style)
     lines += [overlapping(number, cases[number], calls[number], i) for number, i in tried]
     lines += ["int check(void);", "int check(void) {"]
     lines += [f"  if (over_{number}_{i}()) return {number + 1};" for number, i in tried]

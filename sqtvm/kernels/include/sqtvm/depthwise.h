@@ -17,7 +17,10 @@
 #elif SQTVM_DSP
 #include "sqtvm/depthwise3x3.h"
 #include "sqtvm/depthwise5x5.h"
+#if !SQTVM_COMPACT
 #include "sqtvm/depthwise_small.h"
+#include "sqtvm/depthwise_stride2.h"
+#endif
 #endif
 
 /* Padded row `row` of a channel, as far as windows reach, as int16. */
@@ -83,11 +86,17 @@ SQTVM_INLINE void sqtvm_depthwise(const int8_t *x, const uint8_t *weights,
   sqtvm_helium_depthwise(x, weights, parameters, y, scratch, shape, requantization);
   return;
 #elif SQTVM_DSP
-  if (sqtvm_depthwise_is_small(shape)) {
+#if !SQTVM_COMPACT
+  if (shape->path == SQTVM_DEPTHWISE_SMALL) {
     sqtvm_depthwise_small(x, weights, parameters, y, shape, requantization);
     return;
   }
-  if (sqtvm_depthwise_strips(shape)) {
+  if (shape->path == SQTVM_DEPTHWISE_STRIDE2) {
+    sqtvm_depthwise_stride2(x, weights, parameters, y, shape, requantization);
+    return;
+  }
+#endif
+  if (shape->path == SQTVM_DEPTHWISE_STRIPS) {
     if (shape->kernel_width == 3) {
       sqtvm_depthwise_loop *loop =
           sqtvm_depthwise3x3_loop(shape->stride_height, requantization.clips,

@@ -4,6 +4,15 @@
 
 #include "sqtvm/common.h"
 
+/* Which kernel makes a layer where there is SMLAD and no Helium; depthwise.py of the layouts chooses.
+ * Compact kernels know the first two only. */
+enum {
+  SQTVM_DEPTHWISE_PORTABLE,
+  SQTVM_DEPTHWISE_STRIPS,
+  SQTVM_DEPTHWISE_SMALL,
+  SQTVM_DEPTHWISE_STRIDE2
+};
+
 /* pairs: of columns that the windows of a row reach over (depthwise_strip.h). */
 typedef struct {
   int32_t in_height;
@@ -19,18 +28,11 @@ typedef struct {
   int32_t pad_left;
   int32_t pairs;
   int32_t weight_bits;
+  int32_t path;
 } sqtvm_depthwise_shape;
 
 SQTVM_INLINE int32_t sqtvm_depthwise_channel_bytes(const sqtvm_depthwise_shape *shape) {
   return (shape->kernel_height * shape->kernel_width * shape->weight_bits + 7) / 8;
-}
-
-/* Whether a layer is made over strips where there is SMLAD. */
-SQTVM_INLINE int32_t sqtvm_depthwise_strips(const sqtvm_depthwise_shape *shape) {
-  return shape->kernel_height == shape->kernel_width &&
-         (shape->kernel_width == 3 || shape->kernel_width == 5) &&
-         shape->stride_height == shape->stride_width && shape->stride_width <= 2 &&
-         shape->channels >= 4 && shape->out_width >= 2;
 }
 
 SQTVM_INLINE int32_t sqtvm_packed_tap(const uint8_t *packed, int32_t index, int32_t bits) {

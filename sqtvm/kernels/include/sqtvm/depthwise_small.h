@@ -5,17 +5,7 @@
 
 #include "sqtvm/depthwise_strip.h"
 
-#define SQTVM_DEPTHWISE_SMALL_OUTPUTS 9
-#define SQTVM_DEPTHWISE_SMALL_SIDE 7 /* of the input */
-
-/* Rows are read again for the next output, so where y is x what was written must lie before. */
-SQTVM_INLINE int32_t sqtvm_depthwise_is_small(const sqtvm_depthwise_shape *shape) {
-  return !SQTVM_COMPACT && shape->kernel_height == 3 && shape->kernel_width == 3 &&
-         shape->out_height * shape->out_width <= SQTVM_DEPTHWISE_SMALL_OUTPUTS &&
-         shape->pad_top <= 1 && shape->out_width <= shape->in_width &&
-         shape->in_height <= SQTVM_DEPTHWISE_SMALL_SIDE &&
-         shape->in_width <= SQTVM_DEPTHWISE_SMALL_SIDE;
-}
+#define SQTVM_DEPTHWISE_SMALL_OUTPUTS 9 /* at most */
 
 /* Column `column` of the padded row that begins at x. */
 SQTVM_INLINE int32_t sqtvm_depthwise_small_value(const int8_t *x, int32_t column,
