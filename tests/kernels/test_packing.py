@@ -68,8 +68,12 @@ def test_channel_fours(seed: int, fours: int, depth: int, bits: int) -> None:
             half, lane = inner % 2, inner // 2
             at = (four * quads + quad) * 2 * bits
             if bits == 2:
-                stored = (int(packed[at + 2 * lane + half]) >> (2 * channel)) & 3
-                assert stored - offset == weight[row, k]
+                word = int(packed[at : at + 4].view("<u4")[0])
+                turn = 8 * half + 4 * (channel // 2)
+                lanes = (word >> turn | word << (32 - turn)) & 0xC003C003
+                folded = int(np.array([lanes], "<u4").view("<i2")[lane])
+                stored = folded >> 14 if channel % 2 else 1 - (folded & 3)
+                assert stored == weight[row, k]
                 continue
             at += 8 * half + 4 * (channel // 2) if bits == 8 else 4 * half
             folded = int(packed[at + 2 * lane : at + 2 * lane + 2].view("<i2")[0])
@@ -89,7 +93,10 @@ def test_channel_fours(seed: int, fours: int, depth: int, bits: int) -> None:
         (-127, 4, 517, 8, False),  # 256 * 128 * 127 * 517 is past int32
         (-8, 8, 511, 4, True),
         (-8, 8, 512, 4, False),
-        (-2, 8, 4096, 2, True),
+        (-1, 8, 1023, 2, True),
+        (-1, 8, 1024, 2, False),  # 2^14 * 128 * 1024 is past int32
+        (-2, 8, 20, 2, True),
+        (-2, 8, 24, 2, False),  # 128 * (1 + 2) * 24 is past 14 bits
         (1, 6, 8, 8, False),
         (1, 8, 4, 8, False),
     ],

@@ -1,8 +1,10 @@
 """Weights of four channels folded into lanes of 16 bits, for tile2x4.h (docs/layouts.md).
 
-A lane is the sum of ``scale * weight`` over the channels that it holds, so that one multiplication
-by it as it is serves a channel together with those below it, which are then subtracted. That is
-exact as long as the scaled dot product of each channel fits an int32.
+A lane is the sum of ``scale * weight`` over the channels that it holds. At 8 and 4 bits one
+multiplication by it as it is serves a channel together with those below it, which are then
+subtracted. That is exact as long as the scaled dot product of each channel fits an int32. At 2 bits
+one multiplication serves two channels, and the lower one's products are taken out of the sum's low
+14 bits a round of the kernel's loop at a time.
 """
 
 from __future__ import annotations
@@ -12,10 +14,16 @@ from numpy.typing import NDArray
 
 from sqtvm.quantize.network import Int8Array
 
-_SCALES = {8: (1, 256, 1, 256), 4: (1, 16, 256, 4096), 2: (1, 4, 16, 64)}
+_UPPER = 1 << 14
+_SCALES = {8: (1, 256, 1, 256), 4: (1, 16, 256, 4096), 2: (1, _UPPER, 1, _UPPER)}
+_SIGNS = {8: (1, 1, 1, 1), 4: (1, 1, 1, 1), 2: (-1, 1, -1, 1)}
+_OFFSETS = {8: (0, 0, 0, 0), 4: (8, 8, 8, 0), 2: (1, 0, 1, 0)}
+"""What is stored is sign * weight + offset, so that it is no less than 0 but at a lane's top."""
 _LARGEST_ACTIVATION = 128
 _LANES = ((0, 2), (1, 3))
 """Positions in a quad of the two lanes of its halves."""
+_ROUND_QUADS = 8
+"""Of the kernel's loop; the first round is what is left over."""
 
 
 def can_fold(groups: Int8Array, weight_bits: int) -> bool:
@@ -31,37 +39,54 @@ def can_fold(groups: Int8Array, weight_bits: int) -> bool:
         lanes = by_four[:, :, 0::2] + 256 * by_four[:, :, 1::2]
         if np.abs(lanes + 0.5).max(initial=0) > 2**15:
             return False
+    if weight_bits == 2 and not _rounds_fit(by_four[:, :, 0::2]):
+        return False
     return bool(largest.max(initial=0) < 2**31)
+
+
+def _rounds_fit(weight: NDArray[np.int64]) -> bool:
+    """Whether weights [..., depth], stored as 1 - weight, can be in the low bits of lanes: the
+    products of a round fit 14 bits. Weights whose mean over a round is -1 or more do."""
+    quads = -(-weight.shape[-1] // 4)
+    depth = -(-quads // _ROUND_QUADS) * _ROUND_QUADS * 4
+    stored = np.zeros((*weight.shape[:-1], depth), np.int64)
+    begin = depth - 4 * quads
+    stored[..., begin : begin + weight.shape[-1]] = 1 - weight
+    by_round = stored.reshape(*weight.shape[:-1], -1, 4 * _ROUND_QUADS).sum(axis=-1)
+    return bool(by_round.max(initial=0) * _LARGEST_ACTIVATION <= _UPPER // 2)
 
 
 def pack_channel_fours(weight: Int8Array, weight_bits: int) -> NDArray[np.uint8]:
     """int8 [out_channels, depth], a multiple of four channels, to uint8.
 
-    Below 8 bits weights are offset-binary but for the last of four channels at 4 bits, whose sign
-    is that of the lane. The padding along the depth meets zero activations and is stored as 0.
+    Below 8 bits weights have an offset, but for channels whose sign is that of the lane. The
+    padding along the depth meets zero activations and is stored as 0.
     """
     channels, depth = weight.shape
     quads = -(-depth // 4)
     stored = np.zeros((channels // 4, 4, quads * 4), np.int64)
-    stored[:, :, :depth] = weight.reshape(-1, 4, depth)
-    if weight_bits < 8:
-        offset = np.full((4, 1), 1 << (weight_bits - 1))
-        offset[3] *= weight_bits == 2
-        stored[:, :, :depth] += offset
+    signs = np.array(_SIGNS[weight_bits])[:, None]
+    stored[:, :, :depth] = weight.reshape(-1, 4, depth) * signs
+    stored[:, :, :depth] += np.array(_OFFSETS[weight_bits])[:, None]
     scaled = stored * np.array(_SCALES[weight_bits])[:, None]
     # [four, channel, quad, half, lane]
     by_lane = scaled.reshape(-1, 4, quads, 4)[..., _LANES]
+    if weight_bits == 4:
+        return _words(by_lane.sum(axis=1))
+    # Lanes of two channels: [four, quad, half, two channels, lane].
+    pairs = by_lane.reshape(-1, 2, 2, quads, 2, 2).sum(axis=2).transpose(0, 2, 3, 1, 4)
     if weight_bits == 8:
-        # Lanes of two channels: [four, quad, half, two channels, lane].
-        pairs = by_lane.reshape(-1, 2, 2, quads, 2, 2).sum(axis=2)
-        return _halves(pairs.transpose(0, 2, 3, 1, 4))
-    lanes = by_lane.sum(axis=1)
-    if weight_bits == 2:
-        # A byte a half, both halves in one lane.
-        return _halves(lanes[:, :, 0] + 256 * lanes[:, :, 1])
-    return _halves(lanes)
+        return _words(pairs)
+    # Each word has two bits at the top and two at the bottom of its lanes: all four of a quad, each
+    # turned by four bits more than the one before, fill one.
+    turned = np.arange(4, dtype=np.uint32) * 4
+    words = pairs.reshape(-1, 4, 2) & 0xFFFF
+    by_word = (words[..., 0] | words[..., 1] << 16).astype(np.uint32)
+    spread = by_word << turned | by_word >> (32 - turned) % 32
+    filled: NDArray[np.uint32] = np.bitwise_or.reduce(spread, axis=1)
+    return np.frombuffer(filled.astype("<u4").tobytes(), np.uint8).copy()
 
 
-def _halves(lanes: NDArray[np.int64]) -> NDArray[np.uint8]:
+def _words(lanes: NDArray[np.int64]) -> NDArray[np.uint8]:
     words = np.ascontiguousarray(lanes & 0xFFFF).astype("<u2")
     return np.frombuffer(words.tobytes(), np.uint8).copy()

@@ -58,6 +58,9 @@ SQTVM_INLINE int32_t sqtvm_conv2d_keeps_sums(const sqtvm_conv2d_shape *shape) {
 
 /* What the sum of a window's activations is multiplied by to take the weights' offset back. */
 SQTVM_INLINE int32_t sqtvm_conv2d_offset(const sqtvm_conv2d_shape *shape) {
+  if (shape->weight_bits == 2 && sqtvm_conv2d_in_fours(shape)) {
+    return 1;
+  }
   return shape->weight_bits < 8 ? -(1 << (shape->weight_bits - 1)) : 0;
 }
 

@@ -2,14 +2,17 @@
  * have SMLAD and issue one instruction at a time.
  *
  * Weights of four channels c0..c3 are folded: a lane of 16 bits is the sum of scale[c] * weight[c]
- * of one k, so that one SMLAD of the lane as it is makes c3 (c1 and c3 at 8 bits) together with the
- * others, which are then subtracted. compile/layouts/folding.py says which weights can be folded.
+ * of one k. compile/layouts/folding.py says which weights can be folded.
  *
  *   8 bits, 4 words a quad: words of c0 c1 and c2 c3 of k0 k2, then of k1 k3; lane c0 + 256 c1
  *   4 bits, 2 words a quad: a word of k0 k2, one of k1 k3; lane o0 + 16 o1 + 256 o2 + 4096 c3
- *   2 bits, 1 word a quad: lanes of k0 k1 and of k2 k3, a byte each; byte o0 + 4 o1 + 16 o2 + 64 o3
+ *   2 bits, 1 word a quad, which turned by 0, 4, 8 and 12 bits has in the bits 0, 1, 14 and 15 of
+ *   its lanes those of 8 bits; lane u0 + 2^14 c1
  *
- * where o is offset-binary, weight + 2^(bits-1). A quad of the column is 16 bytes:
+ * where o is a weight plus 8 and u is 1 less a weight. At 8 and 4 bits one SMLAD of the lane as it
+ * is makes c3 (c1 and c3) together with the others, which are then subtracted. At 2 bits one SMLAD
+ * makes two channels; the sum's low 14 bits are taken out before the 33rd product might fill them.
+ * A quad of the column is 16 bytes:
  *
  *   int16:  A0 A2 | B0 B2 | A1 A3 | B1 B3
  */
@@ -55,15 +58,21 @@ typedef struct {
 
 #include "sqtvm/tile2x4_dsp.h"
 
-#define SQTVM_TILE4_CALL(width)          \
-  if (pointwise && any) {                \
-    sqtvm_pointwise4_any_w##width(tile); \
-  } else if (pointwise) {                \
-    sqtvm_pointwise4_w##width(tile);     \
-  } else if (any) {                      \
-    sqtvm_tile4_any_w##width(tile);      \
-  } else {                               \
-    sqtvm_tile4_w##width(tile);          \
+/* As the finish asks: `name` is a function for each. */
+#define SQTVM_TILE4_FINISHES(name, width) \
+  if (requantization.clips) {             \
+    name##_clipped_w##width(tile);        \
+  } else if (requantization.left_shift) { \
+    name##_shifted_w##width(tile);        \
+  } else {                                \
+    name##_w##width(tile);                \
+  }
+
+#define SQTVM_TILE4_CALL(width)                   \
+  if (pointwise) {                                \
+    SQTVM_TILE4_FINISHES(sqtvm_pointwise4, width) \
+  } else {                                        \
+    SQTVM_TILE4_FINISHES(sqtvm_tile4, width)      \
   }
 
 #else
@@ -73,7 +82,9 @@ SQTVM_INLINE int32_t sqtvm_tile4_weight(const uint8_t *quad, int32_t k, int32_t 
   const int32_t half = k % 2;
   const int32_t lane = k / 2;
   if (bits == 2) {
-    return ((quad[2 * lane + half] >> (2 * c)) & 3) - 2;
+    const int32_t at = (16 * lane + 14 * (c % 2) + 8 * half + 4 * (c / 2)) % 32;
+    const int32_t stored = (quad[at / 8] >> (at % 8)) & 3;
+    return c % 2 ? stored - 2 * (stored & 2) : 1 - stored;
   }
   const uint8_t *at = quad + (bits == 8 ? 8 * half + 4 * (c / 2) : 4 * half) + 2 * lane;
   const int32_t folded = (int16_t)(uint16_t)(at[0] | at[1] << 8);
@@ -126,7 +137,6 @@ SQTVM_INLINE void sqtvm_pointwise4_portable(sqtvm_tile4 tile, int32_t bits,
 SQTVM_INLINE void sqtvm_tile2x4(const sqtvm_tile4 *tile, int32_t bits, int32_t pointwise,
                                 sqtvm_requantization requantization) {
 #if SQTVM_DSP
-  const int32_t any = requantization.clips || requantization.left_shift;
   if (bits == 8) {
     SQTVM_TILE4_CALL(8)
   } else if (bits == 4) {
