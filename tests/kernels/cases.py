@@ -223,5 +223,8 @@ def fixed_cases() -> list[Case]:
             linear(seed, bits, 64, 10),
             linear(seed, bits, 37, 3),
             linear(seed, bits, 160, 20),
+            linear(seed, bits, 26, 6),
+            linear(seed, bits, 31, 5),
+            linear(seed, bits, 3, 8),
         ]
     return cases

@@ -14,34 +14,107 @@
 
 #define SQTVM_COLUMN_QUAD 12 /* int16 of a quad of a column */
 
-/* Expands count int8 values, a multiple of 4, to quads of one position; returns their sum if
- * sums. */
+#if SQTVM_DSP
+
+/* Four quads; in the order in which a Cortex-M7 issues stores or multiplications beside them. */
+#define SQTVM_EXPAND1_FOUR      \
+  "sxtb16 r5, r4, ror #8\n\t"   \
+  "sxtb16 r4, r4\n\t"           \
+  "str r5, [r1, #4]\n\t"        \
+  "sxtb16 r7, r6, ror #8\n\t"   \
+  "str r4, [r1], #32\n\t"       \
+  "sxtb16 r6, r6\n\t"           \
+  "str r7, [r1, #-20]\n\t"      \
+  "sxtb16 r9, r8, ror #8\n\t"   \
+  "str r6, [r1, #-24]\n\t"      \
+  "sxtb16 r8, r8\n\t"           \
+  "str r9, [r1, #-12]\n\t"      \
+  "sxtb16 r11, r10, ror #8\n\t" \
+  "str r8, [r1, #-16]\n\t"      \
+  "sxtb16 r10, r10\n\t"         \
+  "str r11, [r1, #-4]\n\t"      \
+  "cmp r1, r2\n\t"              \
+  "str r10, [r1, #-8]\n\t"
+
+#define SQTVM_EXPAND1_FOUR_SUMS                         \
+  "sxtb16 r5, r4, ror #8\n\t"                           \
+  "sxtb16 r4, r4\n\t"                                   \
+  "smlad r3, r5, lr, r3\n\t"                            \
+  "sxtb16 r7, r6, ror #8\n\t"                           \
+  "smlad r3, r4, lr, r3\n\t"                            \
+  "sxtb16 r6, r6\n\t"                                   \
+  "smlad r3, r7, lr, r3\n\t"                            \
+  "sxtb16 r9, r8, ror #8\n\t"                           \
+  "smlad r3, r6, lr, r3\n\t"                            \
+  "sxtb16 r8, r8\n\t"                                   \
+  "smlad r3, r9, lr, r3\n\t"                            \
+  "sxtb16 r11, r10, ror #8\n\t"                         \
+  "smlad r3, r8, lr, r3\n\t"                            \
+  "sxtb16 r10, r10\n\t"                                 \
+  "smlad r3, r11, lr, r3\n\t"                           \
+  "stmia r1!, {r4, r5, r6, r7, r8, r9, r10, r11}\n\t"   \
+  "smlad r3, r10, lr, r3\n\t"                           \
+  "cmp r1, r2\n\t"
+
+/* To quads of one position, which end at quads_end; values has the alignment of a word. r3 is the
+ * sum. The quads over whole fours come first. */
+#define SQTVM_EXPAND1_FUNCTION(name, sum, four)                                              \
+  __attribute__((naked, noinline, unused)) static int32_t name(                              \
+      __attribute__((unused)) const int8_t *values, __attribute__((unused)) int16_t *quads,  \
+      __attribute__((unused)) const int16_t *quads_end) {                                    \
+    __asm__ volatile(                                                                        \
+        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                                    \
+        "mov r3, #0\n\t"                                                                     \
+        "mov lr, #0x00010001\n\t"                                                            \
+        "sub r12, r2, r1\n\t"                                                                \
+        "ands r12, r12, #24\n\t"                                                             \
+        "beq 2f\n"                                                                           \
+        "1:\n\t"                                                                             \
+        "ldr r4, [r0], #4\n\t"                                                               \
+        "sxtb16 r5, r4, ror #8\n\t"                                                          \
+        "sxtb16 r4, r4\n\t"                                                                  \
+        "strd r4, r5, [r1], #8\n\t" sum                                                      \
+        "subs r12, r12, #8\n\t"                                                              \
+        "bne 1b\n\t"                                                                         \
+        "cmp r1, r2\n\t"                                                                     \
+        "beq 3f\n"                                                                           \
+        "2:\n\t"                                                                             \
+        "ldmia r0!, {r4, r6, r8, r10}\n\t" four                                              \
+        "bne 2b\n"                                                                           \
+        "3:\n\t"                                                                             \
+        "mov r0, r3\n\t"                                                                     \
+        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t");                                   \
+  }
+
+SQTVM_EXPAND1_FUNCTION(sqtvm_expand1, "", SQTVM_EXPAND1_FOUR)
+SQTVM_EXPAND1_FUNCTION(sqtvm_expand1_sums,
+                       "smlad r3, r4, lr, r3\n\t"
+                       "smlad r3, r5, lr, r3\n\t",
+                       SQTVM_EXPAND1_FOUR_SUMS)
+
+#endif
+
+/* Expands count int8 values, a multiple of 4, from a word on, to quads of one position; returns
+ * their sum if sums. */
 SQTVM_INLINE int32_t sqtvm_expand_quads(const int8_t *values, int32_t count, int16_t *quads,
                                         int32_t sums) {
-  int32_t sum = 0;
-#pragma GCC unroll 4
-  for (int32_t k = 0; k < count; k += 4) {
 #if SQTVM_DSP
-    const uint32_t word = sqtvm_load_word(values + k);
-    const uint32_t even = sqtvm_sxtb16(word);
-    const uint32_t odd = sqtvm_sxtb16_ror8(word);
-    if (sums) {
-      sum = sqtvm_smlad(even, 0x00010001U, sum);
-      sum = sqtvm_smlad(odd, 0x00010001U, sum);
-    }
-    const uint32_t pair[2] = {even, odd};
-    memcpy(__builtin_assume_aligned(quads + k, 8), pair, sizeof pair);
+  if (count == 0) {
+    return 0;
+  }
+  return sums ? sqtvm_expand1_sums(values, quads, quads + count)
+              : sqtvm_expand1(values, quads, quads + count);
 #else
+  int32_t sum = 0;
+  for (int32_t k = 0; k < count; k += 4) {
     quads[k] = values[k];
     quads[k + 1] = values[k + 2];
     quads[k + 2] = values[k + 1];
     quads[k + 3] = values[k + 3];
-    if (sums) {
-      sum += values[k] + values[k + 1] + values[k + 2] + values[k + 3];
-    }
-#endif
+    sum += values[k] + values[k + 1] + values[k + 2] + values[k + 3];
   }
-  return sum;
+  return sums ? sum : 0;
+#endif
 }
 
 /* Where the values of three positions stand: `rows` runs of `quads` quads each, `skip` bytes from

@@ -25,15 +25,15 @@ typedef struct {
  * below 8 bits adds to every feature, 0 at 8 bits; features: those still to come;
  * skipped: turns left out of the first round of the unrolled loop. */
 typedef struct {
-  const uint8_t *weights;
   const int16_t *quads;
+  int32_t offset;
   const int16_t *quads_end;
   const int32_t *features_parameters;
+  int32_t zero_point;
   int8_t *y;
   int32_t features;
-  int32_t offset;
-  int32_t zero_point;
   int32_t low;
+  const uint8_t *weights;
   int32_t high;
   int32_t left_shift;
   uint32_t skipped;
@@ -80,45 +80,45 @@ SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
 
 #if SQTVM_DSP
 
-/* The quad is in r2 and r3, packed weights in r4 to r7, lanes in r12 and in place or in r6. Each
+/* The quad is in r2 and r3, packed weights in r4 to r7, lanes in lr and in place or in r6. Each
  * lane is taken one multiplication before the one that needs it, which then need not wait. */
 #define SQTVM_DOT1X4_QUAD8                                                                      \
   "ldrd r2, r3, [r0], #8\n\t"                                                                   \
   "ldmia r1!, {r4, r5, r6, r7}\n\t"                                                             \
-  "sxtb16 r12, r4\n\t"                                                                          \
+  "sxtb16 lr, r4\n\t"                                                                          \
   "sxtb16 r4, r4, ror #8\n\t"                                                                   \
-  "smlad r8, r12, r2, r8\n\t"                                                                   \
-  "sxtb16 r12, r5\n\t"                                                                          \
+  "smlad r8, lr, r2, r8\n\t"                                                                   \
+  "sxtb16 lr, r5\n\t"                                                                          \
   "smlad r8, r4, r3, r8\n\t"                                                                    \
   "sxtb16 r5, r5, ror #8\n\t"                                                                   \
-  "smlad r9, r12, r2, r9\n\t"                                                                   \
-  "sxtb16 r12, r6\n\t"                                                                          \
+  "smlad r9, lr, r2, r9\n\t"                                                                   \
+  "sxtb16 lr, r6\n\t"                                                                          \
   "smlad r9, r5, r3, r9\n\t"                                                                    \
   "sxtb16 r6, r6, ror #8\n\t"                                                                   \
-  "smlad r10, r12, r2, r10\n\t"                                                                 \
-  "sxtb16 r12, r7\n\t"                                                                          \
+  "smlad r10, lr, r2, r10\n\t"                                                                 \
+  "sxtb16 lr, r7\n\t"                                                                          \
   "smlad r10, r6, r3, r10\n\t"                                                                  \
   "sxtb16 r7, r7, ror #8\n\t"                                                                   \
-  "smlad r11, r12, r2, r11\n\t"                                                                 \
+  "smlad r11, lr, r2, r11\n\t"                                                                 \
   "smlad r11, r7, r3, r11\n\t"
 
 /* Words and shifts of the eight lanes, two a feature. */
 #define SQTVM_DOT1X4_LANES(f0h0, f0h1, f1h0, f1h1, f2h0, f2h1, f3h0, f3h1)                      \
-  "and r12, r7, " f0h0 "\n\t"                                                                   \
+  "and lr, r7, " f0h0 "\n\t"                                                                   \
   "and r6, r7, " f0h1 "\n\t"                                                                    \
-  "smlad r8, r12, r2, r8\n\t"                                                                   \
-  "and r12, r7, " f1h0 "\n\t"                                                                   \
+  "smlad r8, lr, r2, r8\n\t"                                                                   \
+  "and lr, r7, " f1h0 "\n\t"                                                                   \
   "smlad r8, r6, r3, r8\n\t"                                                                    \
   "and r6, r7, " f1h1 "\n\t"                                                                    \
-  "smlad r9, r12, r2, r9\n\t"                                                                   \
-  "and r12, r7, " f2h0 "\n\t"                                                                   \
+  "smlad r9, lr, r2, r9\n\t"                                                                   \
+  "and lr, r7, " f2h0 "\n\t"                                                                   \
   "smlad r9, r6, r3, r9\n\t"                                                                    \
   "and r6, r7, " f2h1 "\n\t"                                                                    \
-  "smlad r10, r12, r2, r10\n\t"                                                                 \
-  "and r12, r7, " f3h0 "\n\t"                                                                   \
+  "smlad r10, lr, r2, r10\n\t"                                                                 \
+  "and lr, r7, " f3h0 "\n\t"                                                                   \
   "smlad r10, r6, r3, r10\n\t"                                                                  \
   "and r6, r7, " f3h1 "\n\t"                                                                    \
-  "smlad r11, r12, r2, r11\n\t"                                                                 \
+  "smlad r11, lr, r2, r11\n\t"                                                                 \
   "smlad r11, r6, r3, r11\n\t"
 
 #define SQTVM_DOT1X4_QUAD4                                                                      \
@@ -156,12 +156,12 @@ SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
 
 /* Any shift and any clip. */
 #define SQTVM_FEATURES_REQUANTIZE_ANY                                                           \
-  "ldr r0, [sp, #40]\n\t"                                                                       \
+  "ldr r0, [sp, #36]\n\t"                                                                       \
   "lsl r8, r8, r0\n\t"                                                                          \
   "lsl r9, r9, r0\n\t"                                                                          \
   "lsl r10, r10, r0\n\t"                                                                        \
   "lsl r11, r11, r0\n\t" SQTVM_FEATURES_SCALE                                                   \
-  "ldrd r2, r3, [sp, #32]\n\t" SQTVM_FEATURES_CLIP("r8")                                        \
+  "ldrd r2, r3, [sp, #28]\n\t" SQTVM_FEATURES_CLIP("r8")                                        \
   SQTVM_FEATURES_CLIP("r9") SQTVM_FEATURES_CLIP("r10") SQTVM_FEATURES_CLIP("r11")
 
 /* The whole loop over features is one function a width, as tile3x2.h's over channels: r8 to r11
@@ -170,36 +170,33 @@ SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
   __attribute__((naked, noinline, unused)) static void name(                                    \
       __attribute__((unused)) const sqtvm_features *features) {                                 \
     __asm__ volatile("push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                          \
-                     "sub sp, sp, #48\n\t"                                                      \
+                     "sub sp, sp, #44\n\t"                                                      \
                      "mov r12, sp\n\t"                                                          \
                      "ldmia r0!, {r1, r2, r3, r4, r5, r6, r7, r8}\n\t"                          \
                      "stmia r12!, {r1, r2, r3, r4, r5, r6, r7, r8}\n\t"                         \
-                     "ldmia r0, {r2, r3, r4, r5}\n\t"                                           \
-                     "stmia r12, {r2, r3, r4, r5}\n\t"                                          \
-                     "adr r2, 9f\n\t"                                                           \
-                     "ldr r2, [r2, r5, lsl #2]\n\t"                                             \
-                     "str r2, [sp, #44]\n\t" mask                                               \
+                     "ldmia r0, {r1, r2, r3, r4}\n\t"                                           \
+                     "adr r5, 9f\n\t"                                                           \
+                     "ldr r4, [r5, r4, lsl #2]\n\t"                                             \
+                     "stmia r12, {r2, r3, r4}\n\t" mask                                         \
                      "0:\n\t"                                                                   \
-                     "ldr lr, [sp, #12]\n\t"                                                    \
+                     "ldmia sp, {r0, r2, r12, lr}\n\t"                                          \
                      "ldmia lr!, {r8, r9, r10, r11}\n\t"                                        \
                      "str lr, [sp, #12]\n\t" offset                                             \
-                     "ldrd r0, lr, [sp, #4]\n\t"                                                \
-                     "ldr pc, [sp, #44]\n"                                                      \
+                     "ldr pc, [sp, #40]\n"                                                      \
                      SQTVM_UNROLLED(turn)                                                       \
-                     "cmp r0, lr\n\t"                                                           \
+                     "cmp r0, r12\n\t"                                                          \
                      "bne 10b\n\t"                                                              \
-                     "ldr lr, [sp, #12]\n\t"                                                    \
+                     "ldrd lr, r6, [sp, #12]\n\t"                                               \
                      "ldmia lr!, {r2, r3, r4, r5}\n\t"                                          \
-                     "str lr, [sp, #12]\n\t"                                                    \
-                     "ldr r6, [sp, #28]\n\t" requantize                                         \
-                     "ldrd r0, r2, [sp, #16]\n\t"                                               \
+                     "str lr, [sp, #12]\n\t" requantize                                         \
+                     "ldrd r0, r2, [sp, #20]\n\t"                                               \
                      "strb r8, [r0], #4\n\t"                                                    \
                      "subs r2, r2, #4\n\t"                                                      \
                      "blt 4f\n\t"                                                               \
                      "strb r9, [r0, #-3]\n\t"                                                   \
                      "strb r10, [r0, #-2]\n\t"                                                  \
                      "strb r11, [r0, #-1]\n\t"                                                  \
-                     "strd r0, r2, [sp, #16]\n\t"                                               \
+                     "strd r0, r2, [sp, #20]\n\t"                                               \
                      "bne 0b\n\t"                                                               \
                      "b 8f\n"                                                                   \
                      "4:\n\t"                                                                   \
@@ -209,7 +206,7 @@ SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
                      "beq 8f\n\t"                                                               \
                      "strb r10, [r0, #-2]\n"                                                    \
                      "8:\n\t"                                                                   \
-                     "add sp, sp, #48\n\t"                                                      \
+                     "add sp, sp, #44\n\t"                                                      \
                      "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t"                           \
                      ".balign 4\n"                                                              \
                      "9:\n\t"                                                                   \
@@ -217,7 +214,6 @@ SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
   }
 
 #define SQTVM_FEATURES_OFFSET                                                                   \
-  "ldr r2, [sp, #24]\n\t"                                                                       \
   "add r8, r8, r2\n\t"                                                                          \
   "add r9, r9, r2\n\t"                                                                          \
   "add r10, r10, r2\n\t"                                                                        \
@@ -275,21 +271,21 @@ SQTVM_INLINE void sqtvm_linear(const int8_t *x, const uint8_t *weights, const in
   const int32_t needs_sum = shape.weight_bits < 8;
   int32_t sum = sqtvm_expand_quads(x, whole, quads, needs_sum);
   if (whole != shape.in_features) {
-    int8_t rest[4] = {0, 0, 0, 0};
+    _Alignas(4) int8_t rest[4] = {0, 0, 0, 0};
     for (int32_t k = whole; k < shape.in_features; ++k) {
       rest[k - whole] = x[k];
     }
     sum += sqtvm_expand_quads(rest, 4, quads + whole, needs_sum);
   }
-  const sqtvm_features features = {weights,
-                                   quads,
+  const sqtvm_features features = {quads,
+                                   needs_sum ? -sum * (1 << (shape.weight_bits - 1)) : 0,
                                    quads + shape.quads * 4,
                                    parameters + 4,
+                                   head.output_zero_point,
                                    y,
                                    shape.out_features,
-                                   needs_sum ? -sum * (1 << (shape.weight_bits - 1)) : 0,
-                                   head.output_zero_point,
                                    head.low,
+                                   weights,
                                    head.high,
                                    requantization.left_shift,
                                    sqtvm_skipped((uint32_t)shape.quads)};
