@@ -41,6 +41,7 @@ from sqtvm.measure.calibrated import Calibration
 from sqtvm.measure.cycles import Span
 from sqtvm.measure.target import Target
 from sqtvm.progress import OnProgress
+from sqtvm.quantize.loss import Loss, found_loss
 from sqtvm.settings import DeploySettings
 from tests.cli.conftest import FakeResult
 from tests.report.samples import report
@@ -107,11 +108,15 @@ def handle(connection: socket.socket) -> None:
 
 
 def checked_deploy(
-    settings: DeploySettings, _: OnProgress, read: Callable[[], Model] | None = None
+    settings: DeploySettings,
+    _: OnProgress,
+    read: Callable[[], Model] | None = None,
+    loss: Loss | None = None,
 ) -> FakeResult:
     """Everything that a deployment is asked for is there; but what it leaves is what the folder's
     earlier deployment left."""
     load_board(settings.board)
+    found_loss(loss or settings.loss)
     if read is not None:
         read()
         return FakeResult(report())
