@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from statistics import mean
 
 from benchmarks.allocation.cells import METHODS, Finish, Result
+from benchmarks.allocation.networks import NETWORKS
 
 _DEFAULT = METHODS[0]
 _UNIFORM = "uniform"
@@ -24,7 +25,8 @@ _EQUAL = 0.3
 def lines(results: list[Result]) -> list[str]:
     """A table in Markdown, of the networks that the figures are there for."""
     accuracies = _accuracies(results)
-    networks = list(dict.fromkeys(key[0] for key in accuracies))
+    measured = {key[0] for key in accuracies}
+    networks = [network for network in NETWORKS if network in measured]
     floats = {result.cell.network: 100 * result.float_accuracy for result in results}
     made = [
         "| network | finish | float less default at 40 % | default at 30 % less uniform of 2 bits "
