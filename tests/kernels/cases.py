@@ -148,6 +148,7 @@ def depthwises(draw: DrawFn) -> Case:
 @st.composite
 def foldables(draw: DrawFn) -> Case:
     """A convolution of channels in fours, single rows and columns of outputs among them."""
+    bits = draw(st.sampled_from(BITS))
     kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     size = (
         draw(st.integers(kernel[0], 6)),
@@ -157,14 +158,14 @@ def foldables(draw: DrawFn) -> Case:
     vertical, horizontal = st.integers(0, kernel[0] - 1), st.integers(0, kernel[1] - 1)
     return convolution(
         draw(st.integers(0, 2**32 - 1)),
-        draw(st.sampled_from(BITS)),
+        bits,
         size,
         4 * draw(st.integers(1, 4)),
         kernel,
         draw(st.sampled_from([1, 2])),
         draw(st.tuples(vertical, horizontal, vertical, horizontal)),
         clip=draw(st.sampled_from([_FULL, _RELU6])),
-        symmetric=True,
+        symmetric=bits == 8,
     )
 
 
@@ -182,6 +183,8 @@ def foldable_cases(seed: int, bits: int) -> list[Case]:
         ((8, 8, 3), 8, 3, 2, _FULL),
         ((5, 5, 16), 12, 3, 1, _FULL),
         ((6, 5, 36), 8, 3, 2, _RELU6),
+        ((9, 8, 1), 8, 3, 1, _FULL),
+        ((7, 6, 3), 4, 3, 1, _FULL),
     ]
     cases = []
     for size, out, kernel, stride, clip in drawn:
@@ -190,6 +193,14 @@ def foldable_cases(seed: int, bits: int) -> list[Case]:
         cases.append(
             convolution(seed, bits, size, out, extents, stride, padding, 1, clip, symmetric=True)
         )
+    # Weights of the lowest value, in as few products as 2 bits can fold.
+    few, values, quantizations = cases[2]
+    assert isinstance(few.op, n.IntegerConv2d)
+    lowest = (1 << (bits - 1)) - (bits == 8)
+    for x in (127, -128):
+        extreme = dataclasses.replace(few.op, weight=np.full_like(few.op.weight, -lowest))
+        filled = [np.full_like(values[0], x)]
+        cases.append((dataclasses.replace(few, op=extreme), filled, quantizations))
     cases.append(convolution(seed, bits, (5, 4, 12), 24, (3, 3), 1, same, 3, symmetric=True))
     # A single row of an odd width.
     cases.append(convolution(seed, bits, (1, 5, 8), 4, (1, 3), 1, (0, 1, 0, 1), symmetric=True))

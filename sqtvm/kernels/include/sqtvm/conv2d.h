@@ -133,23 +133,13 @@ SQTVM_INLINE int32_t sqtvm_conv2d_store_quad(uint32_t even, uint32_t odd, uint32
   return sum;
 }
 
-/* The column of one position inside of the input, `line` bytes from row to row, from `quad` on. */
-SQTVM_INLINE int32_t sqtvm_conv2d_short_column(const int8_t *x, int32_t line, uint32_t *quad,
-                                               int32_t sum, sqtvm_scaled_sums sums,
-                                               const sqtvm_conv2d_shape *shape) {
+/* What the kernel rows of one position leave over whole quads, to `quad` and the ones after it. */
+SQTVM_INLINE int32_t sqtvm_conv2d_short_tails(const int8_t *x, int32_t line, uint32_t *quad,
+                                              int32_t sum, sqtvm_scaled_sums sums,
+                                              const sqtvm_conv2d_shape *shape) {
   const int32_t positions = sqtvm_conv2d_positions(shape);
   const int32_t tail = sqtvm_conv2d_tail(shape);
   const int32_t whole = shape->kernel_width * shape->in_channels - tail;
-#pragma GCC unroll 16
-  for (int32_t row = 0; row < shape->kernel_height; ++row) {
-#pragma GCC unroll 16
-    for (int32_t k = 0; k < whole; k += 4) {
-      const uint32_t word = sqtvm_load_word(x + row * line + k);
-      sum = sqtvm_conv2d_store_quad(sqtvm_sxtb16(word), sqtvm_sxtb16_ror8(word), quad, positions,
-                                    sum, sums);
-      quad += 2 * positions;
-    }
-  }
 #pragma GCC unroll 16
   for (int32_t k = 0; k < shape->kernel_height * tail; k += 4) {
     uint32_t value[4] = {0, 0, 0, 0};
@@ -167,7 +157,73 @@ SQTVM_INLINE int32_t sqtvm_conv2d_short_column(const int8_t *x, int32_t line, ui
   return sum;
 }
 
+/* The column of one position inside of the input, `line` bytes from row to row, from `quad` on. */
+SQTVM_INLINE int32_t sqtvm_conv2d_short_column(const int8_t *x, int32_t line, uint32_t *quad,
+                                               int32_t sum, sqtvm_scaled_sums sums,
+                                               const sqtvm_conv2d_shape *shape) {
+  const int32_t positions = sqtvm_conv2d_positions(shape);
+  const int32_t tail = sqtvm_conv2d_tail(shape);
+  const int32_t whole = shape->kernel_width * shape->in_channels - tail;
+#pragma GCC unroll 16
+  for (int32_t row = 0; row < shape->kernel_height; ++row) {
+#pragma GCC unroll 16
+    for (int32_t k = 0; k < whole; k += 4) {
+      const uint32_t word = sqtvm_load_word(x + row * line + k);
+      sum = sqtvm_conv2d_store_quad(sqtvm_sxtb16(word), sqtvm_sxtb16_ror8(word), quad, positions,
+                                    sum, sums);
+      quad += 2 * positions;
+    }
+  }
+  return sqtvm_conv2d_short_tails(x, line, quad, sum, sums, shape);
+}
+
 #endif
+
+/* Makes the columns of two positions of a row, unless they are long or reach over the border. */
+SQTVM_INLINE int32_t sqtvm_conv2d_short_inside(const int8_t *x, int32_t row, int32_t column,
+                                               uint32_t *quad, int32_t *sums,
+                                               const sqtvm_conv2d_shape *shape) {
+  const sqtvm_corner corner = sqtvm_corner_at(row, column, shape);
+  if (!sqtvm_conv2d_is_short(shape) || shape->in_channels != shape->pixel_stride ||
+      corner.top < 0 || corner.top + shape->kernel_height > shape->in_height || corner.left < 0 ||
+      corner.left + shape->stride_width + shape->kernel_width > shape->in_width) {
+    return 0;
+  }
+#if SQTVM_DSP
+  const int32_t line = shape->in_width * shape->in_channels;
+  const int32_t step = shape->stride_width * shape->in_channels;
+  const int8_t *from = x + corner.top * line + corner.left * shape->in_channels;
+  const sqtvm_scaled_sums scaled = {shape->weight_bits < 8 ? sums : NULL,
+                                    sqtvm_conv2d_offset(shape)};
+  const int32_t whole = shape->kernel_width * shape->in_channels - sqtvm_conv2d_tail(shape);
+  int32_t sum[2] = {0, 0};
+#pragma GCC unroll 16
+  for (int32_t y = 0; y < shape->kernel_height; ++y) {
+    /* Loads stand together, because a Cortex-M4 pipelines them. */
+    uint32_t words[2 * SQTVM_SHORT_QUADS];
+#pragma GCC unroll 16
+    for (int32_t k = 0; k < whole / 2; k += 2) {
+      words[k] = sqtvm_load_word(from + y * line + 2 * k);
+      words[k + 1] = sqtvm_load_word(from + y * line + 2 * k + step);
+    }
+#pragma GCC unroll 32
+    for (int32_t k = 0; k < whole / 2; ++k) {
+      const uint32_t even = sqtvm_sxtb16(words[k]);
+      const uint32_t odd = sqtvm_sxtb16_ror8(words[k]);
+      sum[k % 2] = sqtvm_conv2d_store_quad(even, odd, quad, 2, sum[k % 2], scaled);
+      quad += k % 2 ? 3 : 1;
+    }
+  }
+  for (int32_t i = 0; i < 2; ++i) {
+    sums[i] = sqtvm_conv2d_short_tails(from + i * step, line, quad + i, sum[i], scaled, shape);
+  }
+#else
+  (void)x;
+  (void)quad;
+  (void)sums;
+#endif
+  return 1;
+}
 
 /* The columns of three output positions; sums: of their activations, times what the offset of
  * weights below 8 bits makes of them. */
@@ -293,6 +349,28 @@ SQTVM_INLINE void sqtvm_conv2d_pairs(const int8_t *x, const uint8_t *weights,
   }
 }
 
+/* Rows of an even width, in which pairs stay: that spares divisions, and short columns inside of
+ * the input need no corners. */
+SQTVM_INLINE void sqtvm_conv2d_fours_in_rows(const int8_t *x, sqtvm_tile4 *tile,
+                                             sqtvm_conv2d_scratch *work, int32_t zero_point,
+                                             const sqtvm_conv2d_shape *shape,
+                                             const sqtvm_requantization requantization) {
+  for (int32_t row = 0; row < shape->out_height; ++row) {
+    for (int32_t column = 0; column < shape->out_width; column += 2) {
+      tile->sums[0] = 0;
+      tile->sums[1] = 0;
+      if (!sqtvm_conv2d_short_inside(x, row, column, (uint32_t *)(void *)work->column, tile->sums,
+                                     shape)) {
+        const sqtvm_corner second = sqtvm_corner_at(row, column + 1, shape);
+        const sqtvm_corner corners[3] = {sqtvm_corner_at(row, column, shape), second, second};
+        sqtvm_conv2d_columns(x, corners, zero_point, work, shape, tile->sums);
+      }
+      sqtvm_tile2x4(tile, shape->weight_bits, 0, requantization);
+      tile->y += 2 * shape->out_stride;
+    }
+  }
+}
+
 /* Two positions by four channels, of which there are a multiple: weights as in tile2x4.h;
  * parameters: a sqtvm_channel_four for every four channels. */
 SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
@@ -306,8 +384,8 @@ SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
   sqtvm_tile4 tile = {weights,
                       column,
                       column + shape->quads * SQTVM_COLUMN2_QUAD,
-                      sqtvm_skipped((uint32_t)(shape->weight_bits == 8 ? shape->quads - 1
-                                                                       : shape->quads)),
+                      sqtvm_skipped((uint32_t)(shape->weight_bits > 2 ? shape->quads - 1
+                                                                      : shape->quads)),
                       fours,
                       fours + shape->out_channels / 4,
                       y,
@@ -338,31 +416,20 @@ SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
     return;
   }
   sqtvm_conv2d_scratch work = sqtvm_conv2d_work(scratch, head.input_zero_point, shape);
-  /* Pairs stay in a row where it is even, which spares divisions. */
-  const int32_t in_rows = shape->out_width % 2 == 0;
-  const int32_t width = in_rows ? shape->out_width : positions;
-  int32_t row = 0;
-  for (int32_t start = 0; start < positions; start += width) {
-    for (int32_t offset = 0; offset < width; offset += 2) {
-      const int32_t position = start + offset;
-      const int32_t last = position + 1 == positions;
-      sqtvm_corner corners[3];
-      if (in_rows) {
-        corners[0] = sqtvm_corner_at(row, offset, shape);
-        corners[1] = sqtvm_corner_at(row, offset + 1, shape);
-      } else {
-        corners[0] = sqtvm_corner_of(position, shape);
-        corners[1] = sqtvm_corner_of(last ? position : position + 1, shape);
-      }
-      corners[2] = corners[1];
-      tile.offset_b = last ? 0 : shape->out_stride;
-      tile.sums[0] = 0;
-      tile.sums[1] = 0;
-      sqtvm_conv2d_columns(x, corners, head.input_zero_point, &work, shape, tile.sums);
-      sqtvm_tile2x4(&tile, shape->weight_bits, 0, requantization);
-      tile.y += 2 * shape->out_stride;
-    }
-    ++row;
+  if (shape->out_width % 2 == 0) {
+    sqtvm_conv2d_fours_in_rows(x, &tile, &work, head.input_zero_point, shape, requantization);
+    return;
+  }
+  for (int32_t position = 0; position < positions; position += 2) {
+    const int32_t last = position + 1 == positions;
+    const sqtvm_corner second = sqtvm_corner_of(last ? position : position + 1, shape);
+    const sqtvm_corner corners[3] = {sqtvm_corner_of(position, shape), second, second};
+    tile.offset_b = last ? 0 : shape->out_stride;
+    tile.sums[0] = 0;
+    tile.sums[1] = 0;
+    sqtvm_conv2d_columns(x, corners, head.input_zero_point, &work, shape, tile.sums);
+    sqtvm_tile2x4(&tile, shape->weight_bits, 0, requantization);
+    tile.y += 2 * shape->out_stride;
   }
 }
 

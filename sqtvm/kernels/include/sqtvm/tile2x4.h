@@ -28,8 +28,8 @@ typedef struct {
 } sqtvm_channel_four;
 
 /* All of it words: the assembly finds them by their place. column_end: one past the last quad;
- * skipped: turns left out of the first round of the unrolled loop (which at 8 bits begins with the
- * second quad, so that there are at least two); y: of position A, from which
+ * skipped: turns left out of the first round of the unrolled loop (which at 8 and 4 bits begins
+ * with the second quad, so that there are at least two); y: of position A, from which
  * offset_b leads to B (0 where there is none); sums: what the weights' offset adds to each
  * position. What follows is for pointwise layers, which go on to further positions: x: of
  * position A; run: bytes from it to B; pairs: of positions to come; first_weights, first_four. */

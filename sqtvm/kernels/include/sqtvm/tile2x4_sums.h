@@ -105,9 +105,10 @@
 #define SQTVM_TILE4_ROUNDS2 \
   SQTVM_TILE4_KEEP2 SQTVM_UNROLLED(SQTVM_TILE4_QUAD2) SQTVM_TILE4_ROUND2
 
-/* Where sums begin; r0: the four channels. What channel 3 is folded with begins as they do, so that
- * subtracting it leaves nothing of where it began. Biases of folded channels come last. At 8 bits
- * the first quad is done here, from registers that are not its own, which saves moving. */
+/* Where sums begin; r0: the four channels. What a channel is folded with begins as it does, so that
+ * subtracting it leaves nothing of where it began; the other biases, and what the offset of weights
+ * adds, come last. At 8 and 4 bits the first quad is done here, from registers that are not its
+ * own, which saves moving. */
 #define SQTVM_TILE4_BEGIN8     \
   "ldr r6, [r0]\n\t"           \
   "ldr r10, [r0, #8]\n\t"      \
@@ -128,22 +129,24 @@
   "smlad r7, r4, r3, r6\n\t"   \
   "smlad r6, r4, r2, r6\n\t" SQTVM_TILE4_HALF8
 
-#define SQTVM_TILE4_BEGIN4 \
-  "ldr r6, [r0]\n\t"       \
-  "ldr r2, [sp, #36]\n\t"  \
-  "ldr r3, [sp, #40]\n\t"  \
-  "ldr r1, [sp]\n\t"       \
-  "ldr r0, [sp, #4]\n\t"   \
-  "add r7, r6, r3\n\t"     \
-  "add r6, r6, r2\n\t"     \
-  "lsl r8, r2, #4\n\t"     \
-  "lsl r9, r3, #4\n\t"     \
-  "lsl r10, r2, #8\n\t"    \
-  "lsl r11, r3, #8\n\t"    \
-  "add r12, r6, r8\n\t"    \
-  "add lr, r7, r9\n\t"     \
-  "add r12, r12, r10\n\t"  \
-  "add lr, lr, r11\n\t"
+#define SQTVM_TILE4_BEGIN4      \
+  "ldr r6, [r0]\n\t"            \
+  "ldr r1, [sp]\n\t"            \
+  "ldr r0, [sp, #4]\n\t"        \
+  "ldr r3, [r0, #4]\n\t"        \
+  "ldr r4, [r1], #4\n\t"        \
+  "ldr r2, [r0], #8\n\t"        \
+  "smlad r12, r4, r2, r6\n\t"   \
+  "smlad lr, r4, r3, r6\n\t"    \
+  "and r5, r4, #0x000F000F\n\t" \
+  "smlad r7, r5, r3, r6\n\t"    \
+  "smlad r6, r5, r2, r6\n\t"    \
+  "and r5, r4, #0x00F000F0\n\t" \
+  "smuad r8, r5, r2\n\t"        \
+  "smuad r9, r5, r3\n\t"        \
+  "and r5, r4, #0x0F000F00\n\t" \
+  "smuad r10, r5, r2\n\t"       \
+  "smuad r11, r5, r3\n\t" SQTVM_TILE4_HALF4
 
 #define SQTVM_TILE4_BEGIN2      \
   "ldr r6, [r0]\n\t"            \
@@ -181,21 +184,29 @@
   "add lr, r3, lr, asr #8\n\t"
 
 #define SQTVM_TILE4_UNFOLD4       \
-  "ldr r2, [r0, #4]\n\t"          \
-  "ldr r3, [r0, #8]\n\t"          \
-  "ldr r4, [r0, #12]\n\t"         \
+  "ldr r2, [sp, #36]\n\t"         \
+  "ldr r3, [sp, #40]\n\t"         \
+  "ldr r4, [r0, #4]\n\t"          \
+  "ldr r5, [r0, #8]\n\t"          \
+  "ldr r1, [r0, #12]\n\t"         \
   "sub r12, r12, r6\n\t"          \
   "sub lr, lr, r7\n\t"            \
   "sub r12, r12, r8\n\t"          \
   "sub lr, lr, r9\n\t"            \
   "sub r12, r12, r10\n\t"         \
   "sub lr, lr, r11\n\t"           \
-  "add r8, r2, r8, asr #4\n\t"    \
-  "add r9, r2, r9, asr #4\n\t"    \
-  "add r10, r3, r10, asr #8\n\t"  \
-  "add r11, r3, r11, asr #8\n\t"  \
-  "add r12, r4, r12, asr #12\n\t" \
-  "add lr, r4, lr, asr #12\n\t"
+  "add r8, r8, r2, lsl #4\n\t"    \
+  "add r9, r9, r3, lsl #4\n\t"    \
+  "add r10, r10, r2, lsl #8\n\t"  \
+  "add r11, r11, r3, lsl #8\n\t"  \
+  "add r6, r6, r2\n\t"            \
+  "add r7, r7, r3\n\t"            \
+  "add r8, r4, r8, asr #4\n\t"    \
+  "add r9, r4, r9, asr #4\n\t"    \
+  "add r10, r5, r10, asr #8\n\t"  \
+  "add r11, r5, r11, asr #8\n\t"  \
+  "add r12, r1, r12, asr #12\n\t" \
+  "add lr, r1, lr, asr #12\n\t"
 
 #define SQTVM_TILE4_UNFOLD2       \
   "ldr r2, [r0, #4]\n\t"          \
