@@ -25,6 +25,7 @@ from sqtvm.firmware.boards import Board, load_board
 from sqtvm.firmware.build import Firmware, OnOutput, Variant
 from sqtvm.firmware.build import build as build_image
 from sqtvm.firmware.build_steps import with_steps
+from sqtvm.firmware.edits import kept_words
 from sqtvm.firmware.flash_project import flash_project
 from sqtvm.firmware.harness import Harness, mlperf_tiny
 from sqtvm.firmware.memory_use import MemoryUse, memory_use
@@ -272,6 +273,8 @@ def build(
         harness = mlperf_tiny(benchmark, mode, read_archive(path).input.shape)
         harness.require_pin(described)
     project = generate(path, described, Path(out), platform)
+    if project.set_aside is not None:
+        on_progress(Progress("build", kept_words(project.set_aside), lasting=True))
     built = []
     for variant in variants:
         firmware = build_image(project, variant, _steps(on_progress, variant), harness)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqtvm.errors import SqtvmError
 from sqtvm.firmware.archive import NetworkArchive, read_archive
-from sqtvm.firmware.project import PROJECT_FILE, Project
+from sqtvm.firmware.edits import PROJECT_FILE
+from sqtvm.firmware.project import Project
 from sqtvm.frontend.data import fit_to_input
 from sqtvm.frontend.model import Samples
 from sqtvm.quantize.network import Int8Array, TensorQuantization

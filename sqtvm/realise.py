@@ -15,6 +15,7 @@ from sqtvm.errors import MeasurementError
 from sqtvm.firmware.boards import Board
 from sqtvm.firmware.build import Firmware, build
 from sqtvm.firmware.build_steps import with_steps
+from sqtvm.firmware.edits import kept_words
 from sqtvm.firmware.flash import flash
 from sqtvm.firmware.memory_use import image_sections, memory_use
 from sqtvm.firmware.project import generate
@@ -76,6 +77,8 @@ class Workshop:
         message = f"project for {self.board.name}"
         say(Progress("build", message))
         project = generate(archive.path, self.board, folder / "firmware")
+        if project.set_aside is not None:
+            say(Progress("build", kept_words(project.set_aside), lasting=True))
         steps = with_steps(_LOG.debug, counted(say, "build", message))
         board_firmware = build(project, "board", steps)
         inputs = prepare_input(network, first_samples(self.model.evaluation, samples))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,19 +13,20 @@ from sqtvm.errors import SqtvmError
 from sqtvm.firmware import render
 from sqtvm.firmware.archive import NetworkArchive, read_archive
 from sqtvm.firmware.boards import Board
-
-PROJECT_FILE = "sqtvm-project.json"
+from sqtvm.firmware.edits import PROJECT_FILE, fingerprints, set_aside
 
 
 @dataclass(frozen=True)
 class Project:
     """A rendered project: its folder, its board, the SHA-256 (hexadecimal) of the archive that it
-    was made from, and the name of its template."""
+    was made from, the name of its template, and where the one before it went, if a user had changed
+    files of it."""
 
     path: Path
     board: Board
     archive_sha256: str
     platform: str = "baremetal"
+    set_aside: Path | None = None
 
 
 def generate(
@@ -33,7 +35,8 @@ def generate(
     """Render the project for ``board`` from a Model Library Format archive.
 
     destination: a folder that does not exist yet, is empty, or holds an earlier project, which
-    is replaced as a whole, builds included. Raises SqtvmError for a file that is no archive, for
+    is replaced as a whole, builds included; but one with files that were changed since, or added,
+    becomes ``DESTINATION-edited-N``. Raises SqtvmError for a file that is no archive, for
     an unknown platform, or for a folder that is not ours.
     """
     refuse_foreign(destination)
@@ -45,8 +48,14 @@ def generate(
         _write_network(network, root / "network")
         render.render(platform, board, network, root)
         _write_mark(root, board, network, platform)
-        _replace(root, destination)
-    return Project(destination, board, network.sha256, platform)
+        aside = _replace(root, destination)
+    return Project(destination, board, network.sha256, platform, aside)
+
+
+def remember(project: Path) -> None:
+    """Count files that were put into a project after ``generate`` as its own, not as a user's."""
+    mark = json.loads((project / PROJECT_FILE).read_text(encoding="utf-8"))
+    _write(project, mark)
 
 
 def open_project(path: Path, board: Board) -> Project:
@@ -90,11 +99,19 @@ def _write_mark(root: Path, board: Board, network: NetworkArchive, platform: str
         "platform": platform,
         "archive_sha256": network.sha256,
     }
-    (root / PROJECT_FILE).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
+    _write(root, mark)
 
 
-def _replace(root: Path, destination: Path) -> None:
-    """The old folder makes way only when the new one is whole; it goes with the temporary one."""
+def _write(root: Path, mark: Mapping[str, object]) -> None:
+    content = json.dumps({**mark, "files": fingerprints(root)}, indent=2) + "\n"
+    (root / PROJECT_FILE).write_text(content, encoding="utf-8")
+
+
+def _replace(root: Path, destination: Path) -> Path | None:
+    """The old folder makes way only when the new one is whole; it goes with the temporary one,
+    unless it holds what a user would miss: then its new path is returned."""
+    aside = set_aside(destination)
     if destination.is_dir():
         os.replace(destination, root.parent / "replaced")
     os.replace(root, destination)
+    return aside

@@ -16,8 +16,9 @@ from typing import Any, Literal
 from sqtvm.errors import SqtvmError, ToolError
 from sqtvm.firmware.boards import Board, board_names, load_board
 from sqtvm.firmware.build import Variant, build, image_path
+from sqtvm.firmware.edits import PROJECT_FILE
 from sqtvm.firmware.flash_project import flash_project
-from sqtvm.firmware.project import PROJECT_FILE, Project, generate, open_project
+from sqtvm.firmware.project import Project, generate, open_project, remember
 from sqtvm.measure.target import AUTO
 from sqtvm.project_api.jsonrpc import Method, ReplyError, serve
 from sqtvm.project_api.transport import TIMEOUTS, Transport
@@ -86,6 +87,7 @@ class ProjectServer:
         generate(archive, board, destination, self._folder.name)
         shutil.copyfile(archive, destination / ARCHIVE_NAME)
         shutil.copyfile(self._folder / _SERVER_NAME, destination / _SERVER_NAME)
+        remember(destination)
 
     def _build(self, options: Mapping[str, Any]) -> None:
         on_output = _LOG.info if options.get("verbose") else _LOG.debug

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from sqtvm.errors import SqtvmError
 from sqtvm.firmware.boards import load_board
+from sqtvm.firmware.edits import PROJECT_FILE, edited
 from sqtvm.firmware.project import generate, open_project
 from tests.firmware.conftest import Builder
 
@@ -74,6 +76,47 @@ def test_a_wrong_archive_leaves_the_earlier_project(archive: Path, tmp_path: Pat
     with pytest.raises(SqtvmError):
         generate(tmp_path / "bad.tar", project.board, destination)
     assert open_project(destination, project.board) == project
+
+
+def test_what_a_user_changed_is_kept_when_the_project_is_made_anew(
+    archive: Path, tmp_path: Path
+) -> None:
+    destination = tmp_path / "firmware"
+    board = load_board("stm32f746")
+    generate(archive, board, destination)
+    (destination / "build").mkdir()
+    (destination / "build" / "firmware.elf").write_text("made by a build")
+    assert generate(archive, board, destination).set_aside is None
+
+    source = next(path for path in destination.rglob("*.c"))
+    source.write_text(source.read_text() + "/* mine */")
+    first = generate(archive, board, destination)
+    assert first.set_aside == tmp_path / "firmware-edited-1"
+    kept = first.set_aside / source.relative_to(destination)
+    assert kept.read_text().endswith("/* mine */")
+    assert not source.read_text().endswith("/* mine */")
+
+    (destination / "notes.txt").write_text("measure the second board")
+    second = generate(archive, board, destination)
+    assert second.set_aside == tmp_path / "firmware-edited-2"
+    assert (second.set_aside / "notes.txt").is_file()
+    assert not (destination / "notes.txt").exists()
+
+    source.unlink()
+    assert edited(destination) == [source.relative_to(destination).as_posix()]
+    third = generate(archive, board, destination)
+    assert third.set_aside == tmp_path / "firmware-edited-3"
+    assert generate(archive, board, destination).set_aside is None
+
+
+def test_a_project_whose_mark_does_not_tell_is_kept(archive: Path, tmp_path: Path) -> None:
+    destination = tmp_path / "firmware"
+    generate(archive, load_board("stm32f746"), destination)
+    mark = json.loads((destination / PROJECT_FILE).read_text())
+    del mark["files"]
+    (destination / PROJECT_FILE).write_text(json.dumps(mark))
+    again = generate(archive, load_board("stm32f746"), destination)
+    assert again.set_aside == tmp_path / "firmware-edited-1"
 
 
 def test_an_unknown_platform(archive: Path, tmp_path: Path) -> None:
