@@ -58,7 +58,7 @@ def test_activations_get_four_bits_where_ram_binds(tmp_path: Path) -> None:
 
 def test_an_allocation_names_them_and_is_compiled(tmp_path: Path) -> None:
     model = api.load(_net(), _arrays())
-    found = api.allocate(model, board="stm32f746", budget=sqtvm.Budget(ram_bytes=14_000))
+    found = api.allocate(model, board="stm32f746", budget=sqtvm.Budget(ram_bytes=13_000))
     assert found.feasible
     assert set(found.activation_bits.values()) == {4}
     bits = dict(found.weight_bits)

@@ -27,7 +27,7 @@ from sqtvm.compile.network import compile_network
 from sqtvm.cost_tables import CostTable, cost_table
 from sqtvm.firmware.boards import Board, load_board
 from sqtvm.firmware.build import build
-from sqtvm.firmware.memory_use import memory_use
+from sqtvm.firmware.memory_use import MemoryUse, memory_use
 from sqtvm.firmware.project import generate
 from sqtvm.frontend.graph import Graph, Shape
 from sqtvm.measure.measure import measure
@@ -47,7 +47,8 @@ _STYLE = KernelStyle.FAST
 
 @dataclass(frozen=True)
 class Row:
-    """bits: as the table calls them; worst: of all layers with a hundredth of the time or more,
+    """bits: as the table calls them; memory: the board's image with the stack that the emulator's
+    took; worst: of all layers with a hundredth of the time or more,
     the largest error in percent, and its layer's name."""
 
     network: str
@@ -55,7 +56,7 @@ class Row:
     bits: str
     predicted: Cost
     measured: Measurement
-    flash_bytes: int
+    memory: MemoryUse
     worst: float
     worst_name: str
 
@@ -85,6 +86,7 @@ def rows(name: str, graph: Graph, shape: Shape, board: Board) -> Iterator[Row]:
             inputs = prepare_input(network, x[:1])
             names = [layer.name for layer in network.layers]
             found = measure(build(project, "emulator"), board, _EMULATOR, inputs, names)
+            image = build(project, "board").elf
             worst, worst_name = worst_layer(known, weight_bits, found)
             yield Row(
                 name,
@@ -92,7 +94,7 @@ def rows(name: str, graph: Graph, shape: Shape, board: Board) -> Iterator[Row]:
                 bits,
                 known.applied_to(costs).cost(weight_bits),
                 found,
-                memory_use(build(project, "board").elf).flash_bytes,
+                memory_use(image, found.memory.ram_stack),
                 worst,
                 worst_name,
             )
@@ -115,13 +117,12 @@ def _percent(predicted: float, measured: float) -> float:
 
 def line(row: Row) -> str:
     predicted, found = row.predicted, row.measured
-    ram = found.memory.ram_bytes
     return (
         f"| {row.network} | {row.board} | {row.bits} "
         f"| {predicted.ms:.3f} | {found.ms:.3f} | {_percent(predicted.ms, found.ms):+.1f} % "
         f"| {row.worst:+.1f} % ({row.worst_name}) "
-        f"| {_percent(predicted.flash_bytes, row.flash_bytes):+.1f} % "
-        f"| {_percent(predicted.ram_bytes, ram):+.1f} % |"
+        f"| {_percent(predicted.flash_bytes, row.memory.flash_bytes):+.1f} % "
+        f"| {_percent(predicted.ram_bytes, row.memory.ram_bytes):+.1f} % |"
     )
 
 

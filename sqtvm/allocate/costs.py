@@ -19,7 +19,7 @@ _CYCLES_PER_INSTRUCTION = 0.9
 _BYTES_PER_CHANNEL = 8
 _CODE_BYTES = 14_000
 # Buffers of the protocol, input and output, and the stack, of firmware for Cortex-M4 and M7.
-STATIC_AND_STACK_BYTES = 4_000
+STATIC_AND_STACK_BYTES = 3_000
 _FULL_BITS = 8
 
 
