@@ -110,13 +110,13 @@ def _table(allocation: Allocation) -> RenderableType:
             str(layer.cluster),
             numbers.small(layer.kl[bits]),
         )
-    cost = allocation.cost
+    cost, tried = allocation.cost, allocation.evaluations
     words = (
         f"Predicted: {numbers.milliseconds(cost.ms)}, flash {numbers.size(cost.flash_bytes)} "
         f"(weights {numbers.size(cost.weight_bytes)}), RAM {numbers.size(cost.ram_bytes)}, "
         f"{cost.bops:,} bit operations; "
         f"accuracy {numbers.percent(allocation.accuracy)} on the samples that guided the search, "
-        f"{allocation.evaluations} networks tried."
+        f"{tried} {'network' if tried == 1 else 'networks'} tried."
     )
     lines = [Text(), Text(words)]
     if allocation.activation_bits:

@@ -40,7 +40,7 @@ def named(spec: str, error: type[SqtvmError], what: str) -> Callable[..., object
     """
     match = _SPEC.fullmatch(spec)
     if match is None:
-        raise error(f"{spec} is no package.module:factory", "write it like my_package.nets:lenet")
+        raise error(f"{spec} is no package.module:function", "write it like my_package.nets:lenet")
     module_name, name = match["module"], match["factory"]
     with _current_folder_first():
         try:

@@ -56,7 +56,7 @@ def test_the_named_function_is_called() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("losses_of_mine", "no package.module:factory"),
+        ("losses_of_mine", "no package.module:function"),
         ("no_such_losses:smoothed", "no module no_such_losses"),
         ("losses_of_mine:other", "has no other"),
         ("losses_of_mine:constant", "is no function"),
