@@ -193,14 +193,11 @@ def foldable_cases(seed: int, bits: int) -> list[Case]:
         cases.append(
             convolution(seed, bits, size, out, extents, stride, padding, 1, clip, symmetric=True)
         )
-    # Weights of the lowest value, in as few products as 2 bits can fold.
-    few, values, quantizations = cases[2]
+    # Few weights with a shift for which bytes have room.
+    few, values, quantizations = cases[1]
     assert isinstance(few.op, n.IntegerConv2d)
-    lowest = (1 << (bits - 1)) - (bits == 8)
-    for x in (127, -128):
-        extreme = dataclasses.replace(few.op, weight=np.full_like(few.op.weight, -lowest))
-        filled = [np.full_like(values[0], x)]
-        cases.append((dataclasses.replace(few, op=extreme), filled, quantizations))
+    shifted = dataclasses.replace(few.op, left_shift=1)
+    cases.append((dataclasses.replace(few, op=shifted), values, quantizations))
     cases.append(convolution(seed, bits, (5, 4, 12), 24, (3, 3), 1, same, 3, symmetric=True))
     # A single row of an odd width.
     cases.append(convolution(seed, bits, (1, 5, 8), 4, (1, 3), 1, (0, 1, 0, 1), symmetric=True))
@@ -208,7 +205,8 @@ def foldable_cases(seed: int, bits: int) -> list[Case]:
     op = layer.op
     assert isinstance(op, n.IntegerConv2d)
     largest = (1 << (bits - 1)) - 1
-    for weight, x in ((largest, 127), (-largest, -128), (largest, -128)):
+    lowest = -largest - (bits < 8)
+    for weight, x in ((largest, 127), (lowest, -128), (lowest, 127), (largest, -128)):
         extreme = dataclasses.replace(op, weight=np.full_like(op.weight, weight), left_shift=2)
         filled = [np.full_like(inputs[0], x)]
         cases.append((dataclasses.replace(layer, op=extreme), filled, quantizations))

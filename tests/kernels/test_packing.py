@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqtvm.compile.layouts.folding import can_fold, pack_channel_fours
+from sqtvm.compile.layouts.folding import can_fold, pack_channel_fours, round_quads
 from sqtvm.compile.layouts.packing import (
     pack_channel_pairs,
     pack_feature_fours,
@@ -95,8 +95,7 @@ def test_channel_fours(seed: int, fours: int, depth: int, bits: int) -> None:
         (-8, 8, 512, 4, False),
         (-1, 8, 1023, 2, True),
         (-1, 8, 1024, 2, False),  # 2^14 * 128 * 1024 is past int32
-        (-2, 8, 20, 2, True),
-        (-2, 8, 24, 2, False),  # 128 * (1 + 2) * 24 is past 14 bits
+        (-2, 8, 511, 2, True),
         (1, 6, 8, 8, False),
         (1, 8, 4, 8, False),
     ],
@@ -124,6 +123,24 @@ def test_feature_fours(seed: int, rows: int, depth: int, bits: int) -> None:
             word = start * bits // 2 + feature // per_word
             bit = bits * (2 * (feature % per_word) + inner % 2) + 16 * (inner // 2)
             assert lane(packed, word, bit, bits) == weight[row, k]
+
+
+@pytest.mark.parametrize(
+    ("value", "depth", "bits", "quads"),
+    [
+        (-1, 320, 2, 8),
+        (-2, 21, 2, 8),
+        (-2, 22, 2, 5),  # 128 * (1 + 2) * 22 is past 14 bits
+        (1, 320, 2, 8),
+        (-8, 64, 4, 8),
+    ],
+)
+def test_rounds_at_2_bits_fit_14_bits(value: int, depth: int, bits: int, quads: int) -> None:
+    weight = np.ones((1, 4, depth), np.int8)
+    # Only the lower channel of a lane counts; the last round is whole.
+    weight[:, 1] = -2
+    weight[:, 2, -32:] = value
+    assert round_quads(weight, bits) == quads
 
 
 @given(SEED, EXTENT, st.sampled_from([1, 9, 25]), BITS)

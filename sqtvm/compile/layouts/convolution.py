@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 
 from sqtvm.compile.kernel_call import KernelCall, KernelStyle, Overlap
 from sqtvm.compile.layouts.depthwise import depthwise_call
-from sqtvm.compile.layouts.folding import can_fold, pack_channel_fours
+from sqtvm.compile.layouts.folding import can_fold, pack_channel_fours, round_quads
 from sqtvm.compile.layouts.overlap import convolution_lead
 from sqtvm.compile.layouts.packing import (
     pack_channel_pairs,
@@ -39,8 +40,9 @@ def conv2d_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle
 
 
 def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelStyle) -> KernelCall:
-    op = layer.op
-    assert isinstance(op, IntegerConv2d)
+    assert isinstance(layer.op, IntegerConv2d)
+    op = _shifted(layer.op, _stored_bits(layer.op, style))
+    layer = dataclasses.replace(layer, op=op)
     in_height, in_width, in_channels = network.shape_of(layer.inputs[0])
     out_height, out_width, out_channels = layer.shape
     _, kernel_height, kernel_width, depth_channels = op.weight.shape
@@ -68,6 +70,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
         ("quads", quads),
         ("weight_bits", stored_bits),
         ("channel_block", block),
+        ("round_quads", round_quads(groups, stored_bits) if block == 4 else 0),
     )
     pack = pack_channel_fours if block == 4 else pack_channel_pairs
     packed = [pack(group, stored_bits) for group in groups]
@@ -105,6 +108,17 @@ def _stored_bits(op: IntegerConv2d, style: KernelStyle) -> int:
     sums of activations cost time."""
     few = op.weight.size <= _FEW_WEIGHTS and style is not KernelStyle.COMPACT
     return 8 if few else op.weight_bits
+
+
+def _shifted(op: IntegerConv2d, stored_bits: int) -> IntegerConv2d:
+    """The same layer without its left shift, where what weights are stored in has room for it."""
+    factor = 1 << op.left_shift
+    largest = int(np.abs(op.weight.astype(np.int32)).max(initial=0)) * factor
+    if largest >= 1 << (stored_bits - 1):
+        return op
+    bias = (op.bias.astype(np.int64) * factor).astype(np.int32)
+    weight = (op.weight.astype(np.int32) * factor).astype(np.int8)
+    return dataclasses.replace(op, weight=weight, bias=bias, left_shift=0)
 
 
 def _kernel_rows_then_tails(weight: Int8Array) -> Int8Array:

@@ -22,8 +22,8 @@ _OFFSETS = {8: (0, 0, 0, 0), 4: (8, 8, 8, 0), 2: (1, 0, 1, 0)}
 _LARGEST_ACTIVATION = 128
 _LANES = ((0, 2), (1, 3))
 """Positions in a quad of the two lanes of its halves."""
-_ROUND_QUADS = 8
-"""Of the kernel's loop; the first round is what is left over."""
+_ROUND_QUADS, _SHORT_ROUND_QUADS = 8, 5
+"""Of the kernel's loop; five quads fit whatever the weights are."""
 
 
 def can_fold(groups: Int8Array, weight_bits: int) -> bool:
@@ -39,21 +39,26 @@ def can_fold(groups: Int8Array, weight_bits: int) -> bool:
         lanes = by_four[:, :, 0::2] + 256 * by_four[:, :, 1::2]
         if np.abs(lanes + 0.5).max(initial=0) > 2**15:
             return False
-    if weight_bits == 2 and not _rounds_fit(by_four[:, :, 0::2]):
-        return False
     return bool(largest.max(initial=0) < 2**31)
 
 
-def _rounds_fit(weight: NDArray[np.int64]) -> bool:
-    """Whether weights [..., depth], stored as 1 - weight, can be in the low bits of lanes: the
-    products of a round fit 14 bits. Weights whose mean over a round is -1 or more do."""
-    quads = -(-weight.shape[-1] // 4)
-    depth = -(-quads // _ROUND_QUADS) * _ROUND_QUADS * 4
-    stored = np.zeros((*weight.shape[:-1], depth), np.int64)
-    begin = depth - 4 * quads
-    stored[..., begin : begin + weight.shape[-1]] = 1 - weight
-    by_round = stored.reshape(*weight.shape[:-1], -1, 4 * _ROUND_QUADS).sum(axis=-1)
-    return bool(by_round.max(initial=0) * _LARGEST_ACTIVATION <= _UPPER // 2)
+def round_quads(groups: Int8Array, weight_bits: int) -> int:
+    """Quads in a round of the kernel's loop, of which the first has what is left over.
+
+    At 2 bits channels of even numbers are stored as 1 - weight; their products of one round, for
+    int8 [groups, channels, depth], have to fit the low 14 bits. Eight quads do where no mean of 32
+    weights is below -1.
+    """
+    if weight_bits > 2:
+        return _ROUND_QUADS
+    lower = groups[:, 0::2].astype(np.int64)
+    quads = -(-lower.shape[-1] // 4)
+    begin = -quads % _ROUND_QUADS * 4
+    by_round = np.zeros((*lower.shape[:2], begin + quads * 4), np.int64)
+    by_round[..., begin : begin + lower.shape[-1]] = 1 - lower
+    sums = by_round.reshape(*lower.shape[:2], -1, 4 * _ROUND_QUADS).sum(axis=-1)
+    fits = sums.max(initial=0) * _LARGEST_ACTIVATION <= _UPPER // 2
+    return _ROUND_QUADS if fits else _SHORT_ROUND_QUADS
 
 
 def pack_channel_fours(weight: Int8Array, weight_bits: int) -> NDArray[np.uint8]:

@@ -365,7 +365,7 @@ SQTVM_INLINE void sqtvm_conv2d_fours_in_rows(const int8_t *x, sqtvm_tile4 *tile,
         const sqtvm_corner corners[3] = {sqtvm_corner_at(row, column, shape), second, second};
         sqtvm_conv2d_columns(x, corners, zero_point, work, shape, tile->sums);
       }
-      sqtvm_tile2x4(tile, shape->weight_bits, 0, requantization);
+      sqtvm_tile2x4(tile, shape->weight_bits, shape->round_quads, 0, requantization);
       tile->y += 2 * shape->out_stride;
     }
   }
@@ -384,8 +384,8 @@ SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
   sqtvm_tile4 tile = {weights,
                       column,
                       column + shape->quads * SQTVM_COLUMN2_QUAD,
-                      sqtvm_skipped((uint32_t)(shape->weight_bits > 2 ? shape->quads - 1
-                                                                      : shape->quads)),
+                      sqtvm_skipped_of((uint32_t)shape->quads - (shape->weight_bits > 2),
+                                       (uint32_t)shape->round_quads),
                       fours,
                       fours + shape->out_channels / 4,
                       y,
@@ -402,7 +402,7 @@ SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
                       requantization.left_shift};
   if (sqtvm_conv2d_pointwise(shape)) {
     if (positions > 1) {
-      sqtvm_tile2x4(&tile, shape->weight_bits, 1, requantization);
+      sqtvm_tile2x4(&tile, shape->weight_bits, shape->round_quads, 1, requantization);
     }
     if (positions % 2) {
       /* The last position as both. */
@@ -411,7 +411,7 @@ SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
       tile.run = 0;
       tile.offset_b = 0;
       tile.pairs = 1;
-      sqtvm_tile2x4(&tile, shape->weight_bits, 1, requantization);
+      sqtvm_tile2x4(&tile, shape->weight_bits, shape->round_quads, 1, requantization);
     }
     return;
   }
@@ -428,7 +428,7 @@ SQTVM_INLINE void sqtvm_conv2d_fours(const int8_t *x, const uint8_t *weights,
     tile.sums[0] = 0;
     tile.sums[1] = 0;
     sqtvm_conv2d_columns(x, corners, head.input_zero_point, &work, shape, tile.sums);
-    sqtvm_tile2x4(&tile, shape->weight_bits, 0, requantization);
+    sqtvm_tile2x4(&tile, shape->weight_bits, shape->round_quads, 0, requantization);
     tile.y += 2 * shape->out_stride;
   }
 }

@@ -11,7 +11,7 @@
  *
  * where o is a weight plus 8 and u is 1 less a weight. At 8 and 4 bits one SMLAD of the lane as it
  * is makes c3 (c1 and c3) together with the others, which are then subtracted. At 2 bits one SMLAD
- * makes two channels; the sum's low 14 bits are taken out before the 33rd product might fill them.
+ * makes two channels; the sum's low 14 bits are taken out before more products might fill them.
  * A quad of the column is 16 bytes:
  *
  *   int16:  A0 A2 | B0 B2 | A1 A3 | B1 B3
@@ -134,17 +134,20 @@ SQTVM_INLINE void sqtvm_pointwise4_portable(sqtvm_tile4 tile, int32_t bits,
 
 /* y = requantize(bias + sum + column times weights), for every four channels; pointwise: for every
  * pair of positions, whose columns and sums are made here. */
-SQTVM_INLINE void sqtvm_tile2x4(const sqtvm_tile4 *tile, int32_t bits, int32_t pointwise,
-                                sqtvm_requantization requantization) {
+SQTVM_INLINE void sqtvm_tile2x4(const sqtvm_tile4 *tile, int32_t bits, int32_t round_quads,
+                                int32_t pointwise, sqtvm_requantization requantization) {
 #if SQTVM_DSP
   if (bits == 8) {
     SQTVM_TILE4_CALL(8)
   } else if (bits == 4) {
     SQTVM_TILE4_CALL(4)
-  } else {
+  } else if (round_quads == SQTVM_TURNS) {
     SQTVM_TILE4_CALL(2)
+  } else {
+    SQTVM_TILE4_CALL(2of5)
   }
 #else
+  (void)round_quads;
   if (pointwise) {
     sqtvm_pointwise4_portable(*tile, bits, requantization);
   } else {

@@ -82,6 +82,7 @@
                       "str r9, [sp, #40]\n\t")
 #define SQTVM_TILE4_POINTWISE4 SQTVM_TILE4_POINTWISE("0xFFF8FFF8")
 #define SQTVM_TILE4_POINTWISE2 SQTVM_TILE4_POINTWISE("0x00010001")
+#define SQTVM_TILE4_POINTWISE2of5 SQTVM_TILE4_POINTWISE2
 
 /* What only pointwise layers, shifts and clips need. */
 #define SQTVM_TILE4_REST                            \
@@ -155,5 +156,6 @@
 SQTVM_TILE4_FUNCTIONS(8)
 SQTVM_TILE4_FUNCTIONS(4)
 SQTVM_TILE4_FUNCTIONS(2)
+SQTVM_TILE4_FUNCTIONS(2of5)
 
 #endif

@@ -104,6 +104,10 @@
 #define SQTVM_TILE4_ROUNDS4 SQTVM_UNROLLED(SQTVM_TILE4_QUAD4) SQTVM_TILE4_ROUND
 #define SQTVM_TILE4_ROUNDS2 \
   SQTVM_TILE4_KEEP2 SQTVM_UNROLLED(SQTVM_TILE4_QUAD2) SQTVM_TILE4_ROUND2
+/* Rounds of five quads, whose products fit whatever the weights are. */
+#define SQTVM_TILE4_ROUNDS2of5 \
+  SQTVM_TILE4_KEEP2 "b 13f\n"  \
+  SQTVM_UNROLLED(SQTVM_TILE4_QUAD2) SQTVM_TILE4_ROUND2
 
 /* Where sums begin; r0: the four channels. What a channel is folded with begins as it does, so that
  * subtracting it leaves nothing of where it began; the other biases, and what the offset of weights
@@ -170,6 +174,8 @@
   "mov r12, #0\n\t"             \
   "mov lr, #0\n\t"
 
+#define SQTVM_TILE4_BEGIN2of5 SQTVM_TILE4_BEGIN2
+
 /* Unfolds; r0: the four channels. */
 #define SQTVM_TILE4_UNFOLD8      \
   "ldr r2, [r0, #4]\n\t"         \
@@ -215,5 +221,7 @@
   "add r9, r2, r9, asr #14\n\t"   \
   "add r12, r3, r12, asr #14\n\t" \
   "add lr, r3, lr, asr #14\n\t"
+
+#define SQTVM_TILE4_UNFOLD2of5 SQTVM_TILE4_UNFOLD2
 
 #endif

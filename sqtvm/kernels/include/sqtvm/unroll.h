@@ -18,6 +18,11 @@
   ".word 10b + 1, 11b + 1, 12b + 1, 13b + 1, 14b + 1, 15b + 1, 16b + 1, 17b + 1\n"
 #endif
 
+/* Where every round leaves out the first SQTVM_TURNS - round turns. */
+SQTVM_INLINE uint32_t sqtvm_skipped_of(uint32_t turns, uint32_t round) {
+  return SQTVM_TURNS - 1U - (turns + round - 1U) % round;
+}
+
 SQTVM_INLINE uint32_t sqtvm_skipped(uint32_t turns) { return (0U - turns) % SQTVM_TURNS; }
 
 #endif

@@ -7,7 +7,8 @@
 
 /* Extents of one layer, all known when the call is generated. channels are of one group;
  * quads: of a padded column; pixel_stride: bytes between input positions; channel_block: how many
- * output channels have their weights side by side, 2 (tile3x2.h) or 4 (tile2x4.h). */
+ * output channels have their weights side by side, 2 (tile3x2.h) or 4 (tile2x4.h, whose loop takes
+ * round_quads quads a round). */
 typedef struct {
   int32_t in_height;
   int32_t in_width;
@@ -26,6 +27,7 @@ typedef struct {
   int32_t quads;
   int32_t weight_bits;
   int32_t channel_block;
+  int32_t round_quads;
 } sqtvm_conv2d_shape;
 
 /* An output position, and the input position of its window's first value; that is outside of the
