@@ -46,7 +46,7 @@ settings are left out.
   training samples, since these tell already; for `sigmaquant-qat` they are the training cycles, and
   it has no place in post-training rows. HAWQ-V2's second derivatives count in seconds alone.
 - *Seconds* are those of one processor, on one thread: the wall time on an idle core. The benchmark
-  ran with the least priority on a busy machine, so that its own wall time says nothing.
+  ran on a busy machine, so that its own wall time says nothing.
 - ResNet-8, MobileNetV1-0.25 (its first layer with stride 1) and DS-CNN are on Fashion-MNIST's 28x28
   images, LeNet on MNIST, the one-dimensional CNN on accelerometer windows. Windows of people whom a
   training saw tell little, so these are tested in five folds: each of the thirty people is in one
@@ -87,6 +87,8 @@ def write(results: list[Result]) -> None:
 def _missing(wanted: list[Cell], valid: list[Result]) -> str:
     have = {result.cell for result in valid}
     done = sum(cell in have for cell in wanted)
+    if done == len(wanted):
+        return f"All {done:,} cells are measured, each with as many seeds as stand in brackets."
     return (
         f"{done:,} of {len(wanted):,} cells are measured; what stands as - below, and every seed "
         "beyond the number given in brackets, is not."
