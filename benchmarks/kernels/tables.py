@@ -14,7 +14,7 @@ NETWORK_HEAD = (
 )
 
 
-def _table(head: str, lines: list[str]) -> str:
+def table(head: str, lines: list[str]) -> str:
     return "\n".join([head, "|---" * (head.count("|") - 1) + "|", *lines])
 
 
@@ -29,7 +29,7 @@ def network_table(rows: list[Row]) -> str:
             f"| {result.instructions / row.macs:.3f} | {result.est_cycles / row.macs:.3f} "
             f"| {result.memory.flash_code:,} | {result.memory.ram_workspace:,} |"
         )
-    return _table(NETWORK_HEAD, lines)
+    return table(NETWORK_HEAD, lines)
 
 
 def memory_table(rows: list[Row]) -> str:
@@ -43,7 +43,7 @@ def memory_table(rows: list[Row]) -> str:
             f"| {100 * workspace / (sizes[0] + sizes[1]):.0f} % |"
         )
     head = "| network | workspace, B | two largest tensors, B | one layer's tensors, B | share |"
-    return _table(head, lines[::-1])
+    return table(head, lines[::-1])
 
 
 def _largest_layer(graph: Graph) -> int:
@@ -73,7 +73,7 @@ def layer_table(rows: list[Row]) -> str:
             if line not in seen:
                 seen.add(line)
                 lines.append(f"| {name} | {node.name} {line}")
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _layer(row: Row, name: str) -> LayerMeasurement:
@@ -101,4 +101,4 @@ def tvm_table(tvm: list[TvmRow], ours: list[Row]) -> str:
         "| board | network | TVM's instructions | TVM's workspace, B | TVM's a MAC | ours a MAC "
         "| times ours |"
     )
-    return _table(head, lines)
+    return table(head, lines)
