@@ -77,7 +77,8 @@ def depthwise_in_place(
     """Whether depthwise.h may write over its input from the first byte on.
 
     It goes channel by channel, so that only bytes of a channel that was read are free, and reads
-    each row of a channel once, before it writes the output row whose window ends there.
+    each row of a channel once, before it writes the output row whose window ends there; rows that
+    a path reads again it has not written to by then (depthwise.py).
     """
     in_height, in_width, _ = source
     out_height, out_width, _ = output

@@ -3,8 +3,8 @@
  * Packed weights: kernel_height * kernel_width values a channel, row by row, lowest bits first, in
  * two's complement, each channel on a byte of its own.
  *
- * No path reads a row of a channel after it wrote to that row of that channel, so that y may be x
- * where stride is 1 and the shapes are equal.
+ * No path needs a value of a channel after it wrote over it, so that y may be x where overlap.py
+ * of the layouts says so.
  */
 #ifndef SQTVM_DEPTHWISE_H
 #define SQTVM_DEPTHWISE_H

@@ -1,5 +1,5 @@
 /* 3x3 depthwise convolution over strips, for cores with SMLAD: stride 1 makes two rows of two
- * columns of outputs at a time, stride 2 one output.
+ * columns of outputs at a time, stride 2, where depthwise_stride2.h does not serve, one output.
  */
 #ifndef SQTVM_DEPTHWISE3X3_H
 #define SQTVM_DEPTHWISE3X3_H
