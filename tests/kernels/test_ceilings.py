@@ -21,11 +21,11 @@ NETWORKS = cache(networks)
 
 # By board and network, at 8, 4 and 2 bits.
 INSTRUCTIONS = {
-    (M7, "ResNet-8"): (12_980_000, 13_200_000, 12_860_000),
-    (M7, "MobileNetV1-0.25"): (9_215_000, 9_312_000, 9_200_000),
-    (M7, "MobileNetV2-0.35"): (14_910_000, 15_070_000, 14_910_000),
-    (M7, "DS-CNN"): (3_268_000, 3_328_000, 3_315_000),
-    (M7, "autoencoder"): (319_500, 322_200, 322_200),
+    (M7, "ResNet-8"): (12_880_000, 13_080_000, 12_780_000),
+    (M7, "MobileNetV1-0.25"): (9_000_000, 9_060_000, 8_920_000),
+    (M7, "MobileNetV2-0.35"): (14_640_000, 14_750_000, 14_610_000),
+    (M7, "DS-CNN"): (3_243_000, 3_285_000, 3_230_000),
+    (M7, "autoencoder"): (316_900, 318_700, 318_700),
     (M4, "ResNet-8"): (12_890_000, 13_140_000, 9_954_000),
     (M4, "MobileNetV1-0.25"): (9_147_000, 9_293_000, 7_728_000),
     (M4, "MobileNetV2-0.35"): (15_180_000, 15_430_000, 13_780_000),
@@ -78,10 +78,12 @@ def test_instructions_stay_below(board: str, name: str, bits: int) -> None:
     ("board", "name", "bits"), _cases(cell for cell in INSTRUCTIONS if cell[0] == M7)
 )
 def test_layers_hold_their_bars(board: str, name: str, bits: int) -> None:
-    """A multiplication of a dot product of 64 or more costs at most 1.08 instructions, of a
-    depthwise layer of stride 1 on maps of 25 outputs or more at most 2.75."""
+    """A multiplication of a dot product of 64 or more costs at most 1.05 instructions, of a 3x3
+    depthwise layer at most 3, of the autoencoder, which is fully connected layers, at most 1.2."""
     row = _row(name, bits, board)
     counts = {layer.name: layer.instructions for layer in row.measurement.layers}
+    if name == "autoencoder":
+        assert _instructions(name, bits, board) <= 1.2 * row.macs
     for node in row.graph.weighted:
         bar = _bar(node)
         if bar is None:
@@ -95,10 +97,9 @@ def _bar(node: Node) -> float | None:
     op = node.op
     if not isinstance(op, Conv2d):
         return None
-    height, width = node.shape[-2:]
     if op.groups > 1:
-        return 2.75 if op.stride == (1, 1) and height * width >= 25 else None
-    return 1.08 if op.weight[0].size >= 64 else None
+        return 3.0
+    return 1.05 if op.weight[0].size >= 64 else None
 
 
 @pytest.mark.slow
