@@ -9,23 +9,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SINGLE_ISSUE = ("cortex-m4", "cortex-m33")
-"""Cores with SMLAD that issue one instruction at a time."""
+_DUAL_ISSUE = ("cortex-m7",)
+"""Cores with SMLAD that issue one instruction at a time, and two."""
 
 
 class KernelStyle(StrEnum):
     """fast: one function a geometry, its extents constants of the C compiler; fast_fours: the same
-    with convolutions' weights in the order that suits cores which issue one instruction at a
-    time; compact: one function a family, extents read from flash at run time, which costs time
-    and saves code."""
+    with convolutions' weights in fours of channels, which suits cores that issue one instruction at
+    a time; fast_twos: with those of 2 bits in fours, where one multiplication makes products of two
+    channels, and others in pairs, which suits cores that issue two; compact: one function a family,
+    extents read from flash at run time, which costs time and saves code."""
 
     FAST = "fast"
     FAST_FOURS = "fast_fours"
+    FAST_TWOS = "fast_twos"
     COMPACT = "compact"
 
     def on(self, target: str) -> KernelStyle:
         """What it means for a TVM target such as ``c -keys=arm_cpu,cpu -mcpu=cortex-m4``."""
-        single_issue = any(f"-mcpu={cpu}" in target.split() for cpu in _SINGLE_ISSUE)
-        return KernelStyle.FAST_FOURS if self is KernelStyle.FAST and single_issue else self
+        if self is not KernelStyle.FAST:
+            return self
+        for cores, style in (
+            (_SINGLE_ISSUE, KernelStyle.FAST_FOURS),
+            (_DUAL_ISSUE, KernelStyle.FAST_TWOS),
+        ):
+            if any(f"-mcpu={cpu}" in target.split() for cpu in cores):
+                return style
+        return self
+
+    def in_fours(self, stored_bits: int) -> bool:
+        """Whether convolutions with weights of so many bits have them in fours of channels, where
+        that is exact."""
+        return self is KernelStyle.FAST_FOURS or (
+            self is KernelStyle.FAST_TWOS and stored_bits == 2
+        )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sqtvm.firmware.boards import load_board
 @pytest.mark.parametrize(
     ("board", "style"),
     [
-        ("stm32f746", KernelStyle.FAST),
+        ("stm32f746", KernelStyle.FAST_TWOS),
         ("stm32f446", KernelStyle.FAST_FOURS),
         ("mps2-an505", KernelStyle.FAST_FOURS),
         ("mps3-an547", KernelStyle.FAST),

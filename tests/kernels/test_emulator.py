@@ -22,7 +22,7 @@ CASES = fixed_cases() + fixed_packed_cases()
 @pytest.mark.parametrize(
     ("core", "style"),
     [
-        pytest.param(M7, KernelStyle.FAST, id="m7-fast"),
+        pytest.param(M7, KernelStyle.FAST_TWOS, id="m7-fast"),
         pytest.param(M7, KernelStyle.COMPACT, id="m7-compact"),
         pytest.param(M4, KernelStyle.FAST, id="m4-fast"),
         pytest.param(M4, KernelStyle.FAST_FOURS, id="m4-fours"),

@@ -79,7 +79,7 @@ def test_outputs_may_lie_over_inputs(style: KernelStyle, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("core", "style"),
     [
-        pytest.param(M7, KernelStyle.FAST, id="m7"),
+        pytest.param(M7, KernelStyle.FAST_TWOS, id="m7"),
         pytest.param(M4, KernelStyle.FAST_FOURS, id="m4"),
         pytest.param(M55, KernelStyle.FAST, id="m55"),
     ],

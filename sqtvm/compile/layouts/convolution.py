@@ -50,7 +50,7 @@ def _grouped_call(layer: IntegerLayer, network: IntegerNetwork, style: KernelSty
     stored_bits = _stored_bits(op, style)
     group_channels = out_channels // op.groups
     groups = _kernel_rows_then_tails(op.weight).reshape(op.groups, group_channels, depth)
-    block = 4 if style is KernelStyle.FAST_FOURS and can_fold(groups, stored_bits) else 2
+    block = 4 if style.in_fours(stored_bits) and can_fold(groups, stored_bits) else 2
     quads = padded_quads(depth, stored_bits) if block == 2 else -(-depth // 4)
     shape: tuple[Field, ...] = (
         ("in_height", in_height),

@@ -1,5 +1,5 @@
 /* Two output positions times all output channels, four at a time: the heart of conv2d on cores that
- * have SMLAD and issue one instruction at a time.
+ * have SMLAD and issue one instruction at a time, and at 2 bits on those that issue two.
  *
  * Weights of four channels c0..c3 are folded: a lane of 16 bits is the sum of scale[c] * weight[c]
  * of one k. compile/layouts/folding.py says which weights can be folded.
@@ -20,6 +20,9 @@
 #define SQTVM_TILE2X4_H
 
 #include "sqtvm/column2.h"
+
+/* Of the unrolled loop, on every core: products of as many quads fit the low 14 bits at 2 bits. */
+#define SQTVM_TILE4_TURNS 8U
 
 /* One of these follows the head of the parameters for every four channels. */
 typedef struct {
@@ -141,7 +144,7 @@ SQTVM_INLINE void sqtvm_tile2x4(const sqtvm_tile4 *tile, int32_t bits, int32_t r
     SQTVM_TILE4_CALL(8)
   } else if (bits == 4) {
     SQTVM_TILE4_CALL(4)
-  } else if (round_quads == SQTVM_TURNS) {
+  } else if (round_quads == SQTVM_TILE4_TURNS) {
     SQTVM_TILE4_CALL(2)
   } else {
     SQTVM_TILE4_CALL(2of5)

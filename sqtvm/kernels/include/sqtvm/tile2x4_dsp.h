@@ -131,7 +131,7 @@
                      "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t"                  \
                      ".balign 4\n"                                                     \
                      "9:\n\t"                                                          \
-                     SQTVM_ENTRIES);                                                   \
+                     SQTVM_ENTRIES8);                                                   \
   }
 
 #define SQTVM_TILE4_FINISHED(name, width, rest, columns, finish, next)       \
