@@ -1,8 +1,7 @@
 """Convolutions' weights in pairs and in fours of channels: python -m benchmarks.kernels.orders
 
-Counts networks on the emulated cores that issue one instruction at a time with either order of
-weights (docs/layouts.md), of which a network compiled for them has fours, and prints a Markdown
-table.
+Counts networks on the emulated cores that have SMLAD with either order of weights
+(docs/layouts.md), and prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from benchmarks.kernels.tables import table
 from benchmarks.networks import networks
 from sqtvm.allocate.budget import BITS
 
-BOARDS = ("mps2-an386", "mps2-an505")
+BOARDS = ("mps2-an500", "mps2-an386", "mps2-an505")
 NETWORKS = ("ResNet-8", "MobileNetV1-0.25", "DS-CNN")
 _HEAD = (
     "| board | network | bits | instructions a MAC in pairs | in fours "
@@ -24,9 +23,11 @@ _HEAD = (
 )
 
 
-def _in_pairs(name: str, bits: int, board: str) -> Row:
+def _ordered(name: str, bits: int, board: str, in_fours: bool) -> Row:
     # No option chooses the order: it follows from the core.
-    with patch("sqtvm.compile.kernel_call._SINGLE_ISSUE", ()):
+    cores = ("cortex-m7", "cortex-m4", "cortex-m33") if in_fours else ()
+    module = "sqtvm.compile.kernel_call"
+    with patch(f"{module}._SINGLE_ISSUE", cores), patch(f"{module}._DUAL_ISSUE", ()):
         return measured(name, *networks()[name], bits, board)
 
 
@@ -47,8 +48,8 @@ def main() -> None:
         for name in arguments.network or NETWORKS:
             for bits in BITS:
                 print(f"{board}: {name} at {bits} bits", file=sys.stderr)
-                fours = measured(name, *networks()[name], bits, board)
-                lines.append(_line(_in_pairs(name, bits, board), fours))
+                pairs, fours = (_ordered(name, bits, board, order) for order in (False, True))
+                lines.append(_line(pairs, fours))
     print(table(_HEAD, lines))
 
 

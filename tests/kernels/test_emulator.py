@@ -60,10 +60,19 @@ def test_any_depthwise_layer_with_smlad(cases: list[Case], style: KernelStyle) -
     agree(cases, M7, style)
 
 
+@pytest.mark.parametrize(
+    ("core", "style"),
+    [
+        pytest.param(M4, KernelStyle.FAST_FOURS, id="m4"),
+        pytest.param(M7, KernelStyle.FAST_TWOS, id="m7"),
+    ],
+)
 @DRAWN
-@given(st.lists(foldables(), min_size=12, max_size=20))
-def test_any_channels_in_fours_with_smlad(cases: list[Case]) -> None:
-    agree(cases, M4, KernelStyle.FAST_FOURS)
+@given(cases=st.lists(foldables(), min_size=12, max_size=20))
+def test_any_channels_in_fours_with_smlad(
+    core: Core, style: KernelStyle, cases: list[Case]
+) -> None:
+    agree(cases, core, style)
 
 
 @DRAWN
