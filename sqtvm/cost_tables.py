@@ -98,7 +98,7 @@ def kernel_digest(call: KernelCall, style: KernelStyle) -> str:
     """Of the C that ``call`` compiles to, with every header of the kernels, and of the sizes of
     what it reads: compact kernels share their C between layers."""
     sizes = [constant.nbytes for constant in call.constants]
-    text = f"{call.weight_bits} {sizes} {call.scratch_bytes}"
+    text = f"{sizes} {call.scratch_bytes}"
     return digest(call.source, style.value, text, _headers_digest())
 
 
@@ -156,6 +156,8 @@ def layer_cases(
     """Every layer of ``graph`` at every bit width, what has no weights once."""
     common = (compiler_version(board), build_flags(board), board_key(board))
     found = []
+    # By layer and kernel: small layers have the same C at all bits, and are measured once.
+    same: dict[tuple[str, str], LayerCase] = {}
     for bits in BITS:
         weighted = {node.name: bits for node in graph.weighted}
         network = quantize(graph, activations, weighted, sample[:1])
@@ -167,10 +169,14 @@ def layer_cases(
             call = kernel_call(layer, network, style.on(board.tvm_target))
             shape = _shape(layer, network)
             code = kernel_digest(call, style)
+            if (layer.name, code) in same:
+                found.append(replace(same[layer.name, code], bits=own))
+                continue
             key = CostKey(code, *common, shape, own, timing(board, target))
             sizes = tuple(math.prod(network.shape_of(name)) for name in layer.inputs)
             benchmark = BenchmarkCase(f"{layer.name}@{own}", call, sizes, math.prod(layer.shape))
-            found.append(LayerCase(layer.name, own, key, benchmark))
+            same[layer.name, code] = LayerCase(layer.name, own, key, benchmark)
+            found.append(same[layer.name, code])
     return tuple(found)
 
 

@@ -58,7 +58,9 @@ def test_it_has_every_layer_at_all_bits(found: CostTable) -> None:
     unweighted = {node.name for node in GRAPH.nodes[1:]} - set(WEIGHTED)
     assert {name for name, bits in found.ms if bits == 0} == unweighted
     assert found.source == "emulated"
-    assert found.new == len(found.ms)
+    # Layers of few weights have the same kernel at all bits, which is measured once.
+    assert len(WEIGHTED) < found.new < len(found.ms)
+    assert any(len({found.ms[name, bits] for bits in (8, 4, 2)}) == 1 for name in WEIGHTED)
 
 
 def test_layers_take_what_they_take_in_a_network(found: CostTable, tmp_path: Path) -> None:
@@ -102,9 +104,9 @@ def test_a_benchmark_that_does_not_fit_is_run_in_halves(
     sizes = []
 
     def small(cases: Sequence[BenchmarkCase], *_: object) -> tuple[LayerMeasurement, ...]:
-        """The benchmark of at most 20 layers, which takes what is known."""
+        """The benchmark of at most 12 layers, which takes what is known."""
         sizes.append(len(cases))
-        if len(cases) > 20:
+        if len(cases) > 12:
             raise ToolError("the firmware does not fit stm32f446: it overflows flash by 3 bytes")
         ms = {f"{name}@{bits}": ms for (name, bits), ms in found.ms.items()}
         return tuple(
@@ -114,8 +116,8 @@ def test_a_benchmark_that_does_not_fit_is_run_in_halves(
 
     monkeypatch.setattr(cost_tables, "_run", small)
     again = table(CostStore(tmp_path / "empty.sqlite"), tmp_path / "benchmark")
-    assert sizes[0] > 20
-    assert max(sizes[1:]) <= 20
+    assert sizes[0] > 12
+    assert max(sizes[1:]) <= 12
     assert again.ms == pytest.approx(found.ms)
 
 
