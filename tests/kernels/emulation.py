@@ -41,9 +41,9 @@ RV32 = Core(
 )
 
 
-def emulate(source: str, folder: Path, core: Core) -> int:
+def emulate(source: str, folder: Path, core: Core, optimization: str = "-O3") -> int:
     """What check() of ``source`` gives."""
-    compiler = (*core.compiler, *core.flags, "-O3", "-nostartfiles")
+    compiler = (*core.compiler, *core.flags, optimization, "-nostartfiles")
     origins = f"-Wl,--defsym=flash_origin={core.flash},--defsym=ram_origin={core.ram}"
     link = (origins, "-T", str(HERE / "bare_metal.ld"))
     elf = build(source, folder, (*compiler, *link), [HERE / core.startup])

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from sqtvm.compile.kernel_call import KernelStyle
-from tests.kernels.cases import depthwises, fixed_cases, foldables
+from tests.kernels.cases import depthwise_cases, depthwises, fixed_cases, foldables
 from tests.kernels.emulation import M0_PLUS, M3, M4, M7, M33, M55, RV32, Core, emulate
 from tests.kernels.packed_cases import fixed_packed_cases
 from tests.kernels.program import program
@@ -38,6 +38,15 @@ CASES = fixed_cases() + fixed_packed_cases()
 def test_fixed_layers_equal_the_reference(tmp_path: Path, core: Core, style: KernelStyle) -> None:
     differing = emulate(program(CASES, style), tmp_path, core)
     assert differing == 0, f"case {differing} differs: {CASES[differing - 1]}"
+
+
+@pytest.mark.parametrize("optimization", ["-O0", "-Og", "-Os"])
+def test_depthwise_layers_are_the_same_however_they_are_compiled(
+    tmp_path: Path, optimization: str
+) -> None:
+    cases = depthwise_cases(0, 8)
+    differing = emulate(program(cases, KernelStyle.FAST), tmp_path, M7, optimization)
+    assert differing == 0, f"case {differing} differs: {cases[differing - 1]}"
 
 
 DRAWN = settings(

@@ -19,7 +19,10 @@
 #include "sqtvm/depthwise5x5.h"
 #if !SQTVM_COMPACT
 #include "sqtvm/depthwise_small.h"
+/* Its instructions have extents in them, which the compiler must know. */
+#ifdef __OPTIMIZE__
 #include "sqtvm/depthwise_stride2.h"
+#endif
 #endif
 #endif
 
@@ -91,10 +94,12 @@ SQTVM_INLINE void sqtvm_depthwise(const int8_t *x, const uint8_t *weights,
     sqtvm_depthwise_small(x, weights, parameters, y, shape, requantization);
     return;
   }
+#ifdef __OPTIMIZE__
   if (shape->path == SQTVM_DEPTHWISE_STRIDE2) {
     sqtvm_depthwise_stride2(x, weights, parameters, y, shape, requantization);
     return;
   }
+#endif
 #endif
   if (shape->path == SQTVM_DEPTHWISE_STRIPS) {
     if (shape->kernel_width == 3) {
