@@ -15,13 +15,19 @@ _MADE = {"build", "__pycache__", PROJECT_FILE}
 
 def fingerprints(folder: Path) -> dict[str, str]:
     """SHA-256 (hexadecimal) of every file of a project by its path in it, but for builds and the
-    project's own mark."""
+    project's own mark; of a symbolic link, of where it leads."""
     found = {}
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        if relative.parts[0] in _MADE or not path.is_file():
+        if relative.parts[0] in _MADE:
             continue
-        found[relative.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.is_symlink():
+            content = os.fsencode(os.readlink(path))
+        elif path.is_file():
+            content = path.read_bytes()
+        else:
+            continue
+        found[relative.as_posix()] = hashlib.sha256(content).hexdigest()
     return found
 
 

@@ -74,7 +74,13 @@ def open_project(path: Path, board: Board) -> Project:
 
 
 def refuse_foreign(destination: Path) -> None:
-    """Raises SqtvmError for what is there and no project of ours, which nothing may replace."""
+    """Raises SqtvmError for what is there and no project of ours, which nothing may replace, and
+    for the current folder, which cannot be."""
+    if destination.name in ("", ".."):
+        raise SqtvmError(
+            f"{destination}: the folder that one stands in cannot be replaced",
+            "give the name of another one",
+        )
     if destination.exists() and not destination.is_dir():
         raise SqtvmError(f"{destination}: is not a folder", "give another one")
     ours = (destination / PROJECT_FILE).is_file()

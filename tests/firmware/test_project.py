@@ -69,6 +69,17 @@ def test_a_folder_that_is_not_ours_is_left_alone(archive: Path, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_the_current_folder_is_left_alone(
+    name: str, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(SqtvmError, match="one stands in cannot be replaced"):
+        generate(archive, load_board("stm32f746"), Path(name))
+    assert [path.name for path in tmp_path.rglob("*")] == ["here"]
+
+
 def test_a_wrong_archive_leaves_the_earlier_project(archive: Path, tmp_path: Path) -> None:
     destination = tmp_path / "firmware"
     project = generate(archive, load_board("stm32f746"), destination)
@@ -101,6 +112,10 @@ def test_what_a_user_changed_is_kept_when_the_project_is_made_anew(
     assert second.set_aside == tmp_path / "firmware-edited-2"
     assert (second.set_aside / "notes.txt").is_file()
     assert not (destination / "notes.txt").exists()
+
+    (destination / "drivers").symlink_to(tmp_path)
+    assert edited(destination) == ["drivers"]
+    (destination / "drivers").unlink()
 
     source.unlink()
     assert edited(destination) == [source.relative_to(destination).as_posix()]
