@@ -112,7 +112,8 @@ def fine_tune(
     )
     steps = settings.steps or settings.epochs * math.ceil(batches.count / settings.batch_size)
     state = _Training(layers, settings.learning_rate, steps)
-    told = getattr(loss, "__qualname__", type(loss).__qualname__)
+    named = loss if hasattr(loss, "__qualname__") else type(loss)
+    told = f"{named.__module__}:{named.__qualname__}"
     key = checkpoint.fingerprint(graph, sorted(weight_bits.items()), settings, batches.count, told)
     if checkpoint_file is not None and (found := checkpoint.read(checkpoint_file, key)):
         state.restore(found)

@@ -26,7 +26,8 @@ def found_loss(loss: Loss | str | None) -> Loss:
 def _named(spec: str) -> Loss:
     """The function that ``package.module:function`` names; it is first called in training.
 
-    Raises SqtvmError where there is none, and where it fails or gives no scalar Tensor.
+    Raises SqtvmError where there is none, and where it fails or gives no scalar Tensor, or one that
+    no gradient leads to the logits from: training would go on as if it were not there.
     """
     function = named(spec, SqtvmError, "a function of logits and labels")
 
@@ -41,6 +42,11 @@ def _named(spec: str) -> Loss:
                 f"a Tensor of {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
             )
             raise SqtvmError(f"the loss {spec} gives {shape}", "let it give a Tensor of one number")
+        if logits.requires_grad and not value.requires_grad:
+            raise SqtvmError(
+                f"the loss {spec} gives a number without a gradient",
+                "let it follow from the logits by torch's differentiable functions",
+            )
         return value.reshape(())
 
     return checked

@@ -26,6 +26,9 @@ def one_each(logits, labels):
 def number(logits, labels):
     return 1.5
 
+def errors(logits, labels):
+    return (logits.argmax(1) != labels).float().mean()
+
 def failing(logits, labels):
     raise ValueError("labels are no good")
 
@@ -50,7 +53,7 @@ def test_the_named_function_is_called() -> None:
     assert value.shape == ()
     assert value == functional.cross_entropy(LOGITS, LABELS, label_smoothing=0.1)
     # Checkpoints tell trainings apart by it.
-    assert getattr(loss, "__qualname__", "") == "smoothed"
+    assert (loss.__module__, getattr(loss, "__qualname__", "")) == ("losses_of_mine", "smoothed")
 
 
 @pytest.mark.parametrize(
@@ -72,10 +75,11 @@ def test_a_name_that_is_no_loss_is_refused_before_anything_runs(name: str, words
     [
         ("one_each", r"gives a Tensor of \(2,\)"),
         ("number", "gives 1.5"),
+        ("errors", "gives a number without a gradient"),
         ("failing", "failed with ValueError: labels are no good"),
     ],
 )
 def test_a_loss_that_gives_no_number_is_said_in_one_line(name: str, words: str) -> None:
     loss = found_loss(f"losses_of_mine:{name}")
     with pytest.raises(SqtvmError, match=words):
-        loss(LOGITS, LABELS)
+        loss(LOGITS.clone().requires_grad_(), LABELS)
