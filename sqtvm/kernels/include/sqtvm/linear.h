@@ -259,7 +259,7 @@ SQTVM_INLINE void sqtvm_all_features(const sqtvm_features *features, int32_t bit
 #endif
 }
 
-/* x: int8 [in_features]; weights: features in fours, missing ones zero; parameters:
+/* x: int8 [in_features], on a word; weights: features in fours, missing ones zero; parameters:
  * sqtvm_parameters, then four biases and four multipliers for every four features; scratch:
  * 8 bytes a quad. */
 SQTVM_INLINE void sqtvm_linear(const int8_t *x, const uint8_t *weights, const int32_t *parameters,
