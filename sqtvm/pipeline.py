@@ -197,10 +197,10 @@ def _finish(
         settings.out,
         best.allocation.cost.ms,
     )
-    allocation = best.allocation
-    if graph is not workshop.model.graph:
-        quality = evaluator.judge(network)
-        allocation = replace(allocation, accuracy=quality.accuracy, divergence=quality.divergence)
+    kept = graph is workshop.model.graph
+    # The allocation's own may be of weights that a search trained, which are not these.
+    quality = evaluator.quality(best.allocation.weight_bits) if kept else evaluator.judge(network)
+    allocation = replace(best.allocation, accuracy=quality.accuracy, divergence=quality.divergence)
     drop = 100 * (evaluator.float_accuracy - allocation.accuracy)
     failing = failing_budgets(settings.budget, realisation.measurement, drop, allocation.cost.bops)
     return replace(best, allocation=allocation, realisation=realisation, failing=failing)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +18,11 @@ from sqtvm.errors import SqtvmError
 from sqtvm.firmware.boards import load_board
 from sqtvm.firmware.memory_use import memory_use
 from sqtvm.progress import Progress
+from sqtvm.realise import Workshop
 from sqtvm.report.schema import Report
+from sqtvm.rounds import Round
 from sqtvm.settings import DeploySettings
+from sqtvm.tune import Tuned
 
 
 class Net(nn.Module):
@@ -139,6 +144,30 @@ def test_a_flash_budget_is_held_with_fewer_bits(
     assert report.verification.equal_bytes
     assert len(report.iterations) >= 2
     assert report.iterations[1].predicted_source == "emulated"
+
+
+def test_accuracy_is_of_the_weights_that_are_kept(
+    files: tuple[str, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search that trains tells of others."""
+    found = pipeline.run_rounds
+
+    def of_other_weights(*arguments: Any) -> tuple[Round, ...]:
+        return tuple(
+            replace(turn, allocation=replace(turn.allocation, accuracy=0.25))
+            for turn in found(*arguments)
+        )
+
+    def untuned(workshop: Workshop, *_: object) -> Tuned:
+        return Tuned(workshop.model.graph, workshop.activations)
+
+    monkeypatch.setattr(pipeline, "run_rounds", of_other_weights)
+    monkeypatch.setattr(pipeline, "tune", untuned)
+    report = deploy(files, tmp_path, Budget(max_drop=1), "stm32f746")
+    (kept,) = (turn for turn in report.iterations if turn.kept)
+    assert kept.accuracy is not None
+    assert kept.accuracy > 0.9
+    assert report.met
 
 
 def test_a_second_deployment_builds_only_what_it_leaves(
