@@ -56,15 +56,15 @@ settings are left out.
 
 _TIMES = """## How long a deployment takes
 
-Wall time on the development machine, two cores of an AMD EPYC that other work kept busy
-(load average 9 to 17), 2026-11-26, in `examples/resnet8`:
+Wall time on the development machine, two cores of an AMD EPYC, 2026-11-26, in `examples/resnet8`,
+with an empty store of costs:
 
 | command | wall | processor |
 |---|---|---|
-| `sqtvm allocate --budget-flash 40k`, post-training | 22 s | 32 s |
-| `sqtvm deploy --budget-flash 40k --fine-tune`: six rounds measured, 400 batches | 220 s | 286 s |
+| `sqtvm allocate --budget-flash 40k`, post-training | 23 s | 33 s |
+| `sqtvm deploy --budget-flash 40k --fine-tune`: four rounds measured, 400 batches | 168 s | 265 s |
 
-The second gives 92.23 % with weights of 29 % of their bytes at 8 bits (float 91.99 %, uniform
+The second gives 92.20 % with weights of 29 % of their bytes at 8 bits (float 91.99 %, uniform
 4 bits 92.02 % with 50 %, both of the same report)."""
 
 
