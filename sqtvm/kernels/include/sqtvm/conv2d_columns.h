@@ -17,7 +17,7 @@ SQTVM_INLINE int16_t *sqtvm_conv2d_expand(int16_t *column, const sqtvm_window *w
 SQTVM_INLINE void sqtvm_conv2d_keep_tail(const int8_t *kernel_row, int32_t row, int8_t *tail,
                                          const sqtvm_conv2d_shape *shape) {
   const int32_t count = sqtvm_conv2d_tail(shape);
-  const int32_t whole = shape->kernel_width * shape->in_channels - count;
+  const int32_t whole = sqtvm_conv2d_whole(shape);
   for (int32_t i = 0; i < count; ++i) {
     tail[row * count + i] = kernel_row[whole + i];
   }

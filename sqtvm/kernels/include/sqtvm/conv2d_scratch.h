@@ -24,9 +24,14 @@ typedef struct {
   sqtvm_window_sums window_sums;
 } sqtvm_conv2d_scratch;
 
-/* Values of a kernel row past its last whole quad, and bytes of those of a window in quads. */
+/* Values of a kernel row past its last whole quad, those before, and bytes of the former of a
+ * window in quads. */
 SQTVM_INLINE int32_t sqtvm_conv2d_tail(const sqtvm_conv2d_shape *shape) {
   return shape->kernel_width * shape->in_channels % 4;
+}
+
+SQTVM_INLINE int32_t sqtvm_conv2d_whole(const sqtvm_conv2d_shape *shape) {
+  return shape->kernel_width * shape->in_channels - sqtvm_conv2d_tail(shape);
 }
 
 SQTVM_INLINE int32_t sqtvm_conv2d_tail_bytes(const sqtvm_conv2d_shape *shape) {

@@ -37,7 +37,7 @@ SQTVM_INLINE int32_t sqtvm_conv2d_short_tails(const int8_t *x, int32_t line, uin
                                               const sqtvm_conv2d_shape *shape) {
   const int32_t positions = sqtvm_conv2d_positions(shape);
   const int32_t tail = sqtvm_conv2d_tail(shape);
-  const int32_t whole = shape->kernel_width * shape->in_channels - tail;
+  const int32_t whole = sqtvm_conv2d_whole(shape);
 #pragma GCC unroll 16
   for (int32_t k = 0; k < shape->kernel_height * tail; k += 4) {
     uint32_t value[4] = {0, 0, 0, 0};
@@ -60,8 +60,7 @@ SQTVM_INLINE int32_t sqtvm_conv2d_short_column(const int8_t *x, int32_t line, ui
                                                int32_t sum, sqtvm_scaled_sums sums,
                                                const sqtvm_conv2d_shape *shape) {
   const int32_t positions = sqtvm_conv2d_positions(shape);
-  const int32_t tail = sqtvm_conv2d_tail(shape);
-  const int32_t whole = shape->kernel_width * shape->in_channels - tail;
+  const int32_t whole = sqtvm_conv2d_whole(shape);
 #pragma GCC unroll 16
   for (int32_t row = 0; row < shape->kernel_height; ++row) {
 #pragma GCC unroll 16
@@ -93,7 +92,7 @@ SQTVM_INLINE int32_t sqtvm_conv2d_short_inside(const int8_t *x, int32_t row, int
   const int8_t *from = x + corner.top * line + corner.left * shape->in_channels;
   const sqtvm_scaled_sums scaled = {shape->weight_bits < 8 ? sums : NULL,
                                     sqtvm_conv2d_offset(shape)};
-  const int32_t whole = shape->kernel_width * shape->in_channels - sqtvm_conv2d_tail(shape);
+  const int32_t whole = sqtvm_conv2d_whole(shape);
   int32_t sum[2] = {0, 0};
 #pragma GCC unroll 16
   for (int32_t y = 0; y < shape->kernel_height; ++y) {

@@ -9,6 +9,7 @@
 #ifndef SQTVM_DEPTHWISE3X3_LOOPS_H
 #define SQTVM_DEPTHWISE3X3_LOOPS_H
 
+#include "sqtvm/clip_dsp.h"
 #include "sqtvm/depthwise3x3_steps.h"
 
 /* What one channel needs; all of it words: the assembly finds them by their place.
@@ -191,7 +192,7 @@ SQTVM_DEPTHWISE3X3_STRIDE2_FUNCTION(sqtvm_depthwise3x3_stride2_clipped,
                                     "ldr r9, [sp, #8]\n\t"
                                     "lsl r7, r7, r9\n\t",
                                     "ldrd r9, r10, [sp, #12]\n\t"
-                                    "mrs r11, apsr\n\t" SQTVM_DEPTHWISE_CLIP("r7", "r9", "r10")
+                                    "mrs r11, apsr\n\t" SQTVM_CLIP("r7", "r9", "r10")
                                     "msr apsr_nzcvq, r11\n\t"
                                     "ldrd r9, r10, [r0]\n\t"
                                     "ldr r11, [r0, #8]\n\t")

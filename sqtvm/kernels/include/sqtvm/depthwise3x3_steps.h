@@ -6,15 +6,15 @@
 #ifndef SQTVM_DEPTHWISE3X3_STEPS_H
 #define SQTVM_DEPTHWISE3X3_STEPS_H
 
+#include "sqtvm/clip_dsp.h"
 #include "sqtvm/common.h"
 
-#define SQTVM_DEPTHWISE_CLIP(value, low, high)   \
-  "cmp " value ", " low "\n\t"                   \
-  "it lt\n\t"                                    \
-  "movlt " value ", " low "\n\t"                 \
-  "cmp " value ", " high "\n\t"                  \
-  "it gt\n\t"                                    \
-  "movgt " value ", " high "\n\t"
+#define SQTVM_DEPTHWISE_SHIFT_FOUR \
+  "ldr r4, [lr, #44]\n\t"          \
+  "lsl r5, r5, r4\n\t"             \
+  "lsl r6, r6, r4\n\t"             \
+  "lsl r7, r7, r4\n\t"             \
+  "lsl r8, r8, r4\n\t"
 
 /* The loops below load beside multiplications where the core issues both at once (a Cortex-M7), and
  * otherwise as many as registers hold in a row, which a Cortex-M4 pipelines.
@@ -104,24 +104,20 @@
   "ssat r8, #8, r8\n\t"        \
   "ssat r2, #8, r2\n\t"
 
-#define SQTVM_DEPTHWISE_FOUR_CLIPPED     \
-  "ldr r4, [lr, #44]\n\t"                \
-  "lsl r5, r5, r4\n\t"                   \
-  "lsl r6, r6, r4\n\t"                   \
-  "lsl r7, r7, r4\n\t"                   \
-  "lsl r8, r8, r4\n\t"                   \
-  "smmlar r7, r7, r2, r3\n\t"            \
-  "smmlar r5, r5, r2, r3\n\t"            \
-  "smmlar r8, r8, r2, r3\n\t"            \
-  "smmlar r2, r6, r2, r3\n\t"            \
-  "ldr r3, [lr, #48]\n\t"                \
-  "ldr r4, [lr, #52]\n\t"                \
-  SQTVM_DEPTHWISE_CLIP("r5", "r3", "r4") \
-  SQTVM_DEPTHWISE_CLIP("r2", "r3", "r4") \
-  SQTVM_DEPTHWISE_CLIP("r7", "r3", "r4") \
-  SQTVM_DEPTHWISE_CLIP("r8", "r3", "r4") \
-  "ldr r4, [lr, #36]\n\t"                \
-  "ldr r3, [lr, #40]\n\t"                \
+#define SQTVM_DEPTHWISE_FOUR_CLIPPED \
+  SQTVM_DEPTHWISE_SHIFT_FOUR         \
+  "smmlar r7, r7, r2, r3\n\t"        \
+  "smmlar r5, r5, r2, r3\n\t"        \
+  "smmlar r8, r8, r2, r3\n\t"        \
+  "smmlar r2, r6, r2, r3\n\t"        \
+  "ldr r3, [lr, #48]\n\t"            \
+  "ldr r4, [lr, #52]\n\t"            \
+  SQTVM_CLIP("r5", "r3", "r4")       \
+  SQTVM_CLIP("r2", "r3", "r4")       \
+  SQTVM_CLIP("r7", "r3", "r4")       \
+  SQTVM_CLIP("r8", "r3", "r4")       \
+  "ldr r4, [lr, #36]\n\t"            \
+  "ldr r3, [lr, #40]\n\t"            \
   "add r6, r3, r4\n\t"
 
 #define SQTVM_DEPTHWISE_STORE   \
@@ -216,22 +212,18 @@
   "ssat r7, #8, r7\n\t"        \
   "ssat r8, #8, r8\n\t"
 
-#define SQTVM_DEPTHWISE_FOUR_CLIPPED     \
-  "ldr r4, [lr, #44]\n\t"                \
-  "lsl r5, r5, r4\n\t"                   \
-  "lsl r6, r6, r4\n\t"                   \
-  "lsl r7, r7, r4\n\t"                   \
-  "lsl r8, r8, r4\n\t"                   \
-  "smmlar r5, r5, r2, r3\n\t"            \
-  "smmlar r6, r6, r2, r3\n\t"            \
-  "smmlar r7, r7, r2, r3\n\t"            \
-  "smmlar r8, r8, r2, r3\n\t"            \
-  "ldr r3, [lr, #48]\n\t"                \
-  "ldr r4, [lr, #52]\n\t"                \
-  SQTVM_DEPTHWISE_CLIP("r5", "r3", "r4") \
-  SQTVM_DEPTHWISE_CLIP("r6", "r3", "r4") \
-  SQTVM_DEPTHWISE_CLIP("r7", "r3", "r4") \
-  SQTVM_DEPTHWISE_CLIP("r8", "r3", "r4") \
+#define SQTVM_DEPTHWISE_FOUR_CLIPPED \
+  SQTVM_DEPTHWISE_SHIFT_FOUR         \
+  "smmlar r5, r5, r2, r3\n\t"        \
+  "smmlar r6, r6, r2, r3\n\t"        \
+  "smmlar r7, r7, r2, r3\n\t"        \
+  "smmlar r8, r8, r2, r3\n\t"        \
+  "ldr r3, [lr, #48]\n\t"            \
+  "ldr r4, [lr, #52]\n\t"            \
+  SQTVM_CLIP("r5", "r3", "r4")       \
+  SQTVM_CLIP("r6", "r3", "r4")       \
+  SQTVM_CLIP("r7", "r3", "r4")       \
+  SQTVM_CLIP("r8", "r3", "r4")       \
   "ldr r4, [lr, #36]\n\t"
 
 #define SQTVM_DEPTHWISE_STORE   \
@@ -253,11 +245,7 @@
 
 /* Shifted first, and clipped only to int8. */
 #define SQTVM_DEPTHWISE_FOUR_SHIFTED \
-  "ldr r4, [lr, #44]\n\t"            \
-  "lsl r5, r5, r4\n\t"               \
-  "lsl r6, r6, r4\n\t"               \
-  "lsl r7, r7, r4\n\t"               \
-  "lsl r8, r8, r4\n\t"               \
+  SQTVM_DEPTHWISE_SHIFT_FOUR         \
   "ldr r4, [lr, #36]\n\t" SQTVM_DEPTHWISE_FOUR
 
 #define SQTVM_DEPTHWISE_TWO_SHIFTED  \
@@ -273,17 +261,17 @@
   "ssat r7, #8, r7\n\t"       \
   "ssat r5, #8, r5\n\t"
 
-#define SQTVM_DEPTHWISE_TWO_CLIPPED      \
-  "ldr r4, [lr, #44]\n\t"                \
-  "lsl r5, r5, r4\n\t"                   \
-  "lsl r7, r7, r4\n\t"                   \
-  "smmlar r7, r7, r2, r3\n\t"            \
-  "smmlar r5, r5, r2, r3\n\t"            \
-  "ldr r3, [lr, #48]\n\t"                \
-  "ldr r4, [lr, #52]\n\t"                \
-  SQTVM_DEPTHWISE_CLIP("r5", "r3", "r4") \
-  SQTVM_DEPTHWISE_CLIP("r7", "r3", "r4") \
-  "ldr r4, [lr, #36]\n\t"                \
+#define SQTVM_DEPTHWISE_TWO_CLIPPED \
+  "ldr r4, [lr, #44]\n\t"           \
+  "lsl r5, r5, r4\n\t"              \
+  "lsl r7, r7, r4\n\t"              \
+  "smmlar r7, r7, r2, r3\n\t"       \
+  "smmlar r5, r5, r2, r3\n\t"       \
+  "ldr r3, [lr, #48]\n\t"           \
+  "ldr r4, [lr, #52]\n\t"           \
+  SQTVM_CLIP("r5", "r3", "r4")      \
+  SQTVM_CLIP("r7", "r3", "r4")      \
+  "ldr r4, [lr, #36]\n\t"           \
   "ldr r3, [lr, #40]\n\t"
 
 #endif

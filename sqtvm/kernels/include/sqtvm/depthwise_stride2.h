@@ -15,6 +15,7 @@
 #ifndef SQTVM_DEPTHWISE_STRIDE2_H
 #define SQTVM_DEPTHWISE_STRIDE2_H
 
+#include "sqtvm/clip_dsp.h"
 #include "sqtvm/depthwise_strip.h"
 
 #define SQTVM_STRIDE2_TURN 4     /* outputs of a round of the loop over columns */
@@ -114,7 +115,7 @@ SQTVM_INLINE int32_t sqtvm_stride2_left(const sqtvm_depthwise_shape *shape) {
 /* By what stands at sp; r10 and r11 wait below it. */
 #define SQTVM_STRIDE2_CLIP                                                                     \
   "push {r10, r11}\n\t"                                                                        \
-  "ldrd r10, r11, [sp, #16]\n\t" SQTVM_DEPTHWISE_CLIP("r12", "r10", "r11")                     \
+  "ldrd r10, r11, [sp, #16]\n\t" SQTVM_CLIP("r12", "r10", "r11")                     \
   "pop {r10, r11}\n\t"
 
 #define SQTVM_STRIDE2_OUTPUT(ends, next)                                                       \

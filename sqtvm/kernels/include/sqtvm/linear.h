@@ -10,6 +10,7 @@
 #ifndef SQTVM_LINEAR_H
 #define SQTVM_LINEAR_H
 
+#include "sqtvm/clip_dsp.h"
 #include "sqtvm/column.h"
 #include "sqtvm/unroll.h"
 
@@ -146,14 +147,6 @@ SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
   "ssat r10, #8, r10\n\t"                                                                       \
   "ssat r11, #8, r11\n\t"
 
-#define SQTVM_FEATURES_CLIP(value)                                                              \
-  "cmp " value ", r2\n\t"                                                                       \
-  "it lt\n\t"                                                                                   \
-  "movlt " value ", r2\n\t"                                                                     \
-  "cmp " value ", r3\n\t"                                                                       \
-  "it gt\n\t"                                                                                   \
-  "movgt " value ", r3\n\t"
-
 /* Any shift and any clip. */
 #define SQTVM_FEATURES_REQUANTIZE_ANY                                                           \
   "ldr r0, [sp, #36]\n\t"                                                                       \
@@ -161,8 +154,8 @@ SQTVM_INLINE void sqtvm_features_portable(sqtvm_features features, int32_t bits,
   "lsl r9, r9, r0\n\t"                                                                          \
   "lsl r10, r10, r0\n\t"                                                                        \
   "lsl r11, r11, r0\n\t" SQTVM_FEATURES_SCALE                                                   \
-  "ldrd r2, r3, [sp, #28]\n\t" SQTVM_FEATURES_CLIP("r8")                                        \
-  SQTVM_FEATURES_CLIP("r9") SQTVM_FEATURES_CLIP("r10") SQTVM_FEATURES_CLIP("r11")
+  "ldrd r2, r3, [sp, #28]\n\t" SQTVM_CLIP("r8", "r2", "r3")                                        \
+  SQTVM_CLIP("r9", "r2", "r3") SQTVM_CLIP("r10", "r2", "r3") SQTVM_CLIP("r11", "r2", "r3")
 
 /* The whole loop over features is one function a width, as tile3x2.h's over channels: r8 to r11
  * are four features, r7 is the mask below 8 bits, and the rest stands at sp. */

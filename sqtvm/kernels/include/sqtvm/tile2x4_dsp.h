@@ -3,6 +3,7 @@
 #ifndef SQTVM_TILE2X4_DSP_H
 #define SQTVM_TILE2X4_DSP_H
 
+#include "sqtvm/clip_dsp.h"
 #include "sqtvm/column2.h"
 #include "sqtvm/tile2x4_sums.h"
 
@@ -11,13 +12,7 @@
 
 #define SQTVM_TILE4_SHIFT(value) "lsl " value ", " value ", r1\n\t"
 #define SQTVM_TILE4_SATURATE(value) "ssat " value ", #8, " value "\n\t"
-#define SQTVM_TILE4_CLIP(value) \
-  "cmp " value ", r2\n\t"       \
-  "it lt\n\t"                   \
-  "movlt " value ", r2\n\t"     \
-  "cmp " value ", r3\n\t"       \
-  "it gt\n\t"                   \
-  "movgt " value ", r3\n\t"
+#define SQTVM_TILE4_CLIP(value) SQTVM_CLIP(value, "r2", "r3")
 
 #define SQTVM_TILE4_SCALE       \
   "ldr r1, [sp, #32]\n\t"       \

@@ -8,6 +8,7 @@
 #ifndef SQTVM_TILE3X2_DSP_H
 #define SQTVM_TILE3X2_DSP_H
 
+#include "sqtvm/clip_dsp.h"
 #include "sqtvm/unroll.h"
 
 #if SQTVM_DUAL_ISSUE
@@ -152,14 +153,6 @@
 
 #define SQTVM_TILE_FINISH_SHIFTED SQTVM_TILE_SHIFT SQTVM_TILE_FINISH
 
-#define SQTVM_TILE_CLIP(value)                                                                  \
-  "cmp " value ", r2\n\t"                                                                       \
-  "it lt\n\t"                                                                                   \
-  "movlt " value ", r2\n\t"                                                                     \
-  "cmp " value ", r3\n\t"                                                                       \
-  "it gt\n\t"                                                                                   \
-  "movgt " value ", r3\n\t"
-
 /* Any shift, any clip, and an odd number of channels: stops before the second of the last pair. */
 #define SQTVM_TILE_FINISH_ANY                                                                   \
   SQTVM_TILE_SHIFT                                                                              \
@@ -170,8 +163,8 @@
   "smmlar r9, r9, r4, r11\n\t"                                                                  \
   "smmlar r10, r10, r4, r11\n\t"                                                                \
   "ldrd r2, r3, [sp, #44]\n\t"                                                                  \
-  SQTVM_TILE_CLIP("r5") SQTVM_TILE_CLIP("r6") SQTVM_TILE_CLIP("r7") SQTVM_TILE_CLIP("r8")       \
-  SQTVM_TILE_CLIP("r9") SQTVM_TILE_CLIP("r10")                                                  \
+  SQTVM_CLIP("r5", "r2", "r3") SQTVM_CLIP("r6", "r2", "r3") SQTVM_CLIP("r7", "r2", "r3") SQTVM_CLIP("r8", "r2", "r3")       \
+  SQTVM_CLIP("r9", "r2", "r3") SQTVM_CLIP("r10", "r2", "r3")                                                  \
   "ldrd r2, r3, [sp, #28]\n\t"                                                                  \
   "strb r7, [r0, r3]\n\t"                                                                       \
   "strb r6, [r0, r2]\n\t"                                                                       \
