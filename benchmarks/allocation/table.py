@@ -72,12 +72,13 @@ def write(results: list[Result]) -> None:
     """Of the results whose settings are in force."""
     valid = [result for result in results if holds_settings(result)]
     cells: dict[tuple[str, Finish, int, str], list[Result]] = defaultdict(list)
-    for result in pooled(valid):
+    whole = pooled(valid)
+    for result in whole:
         cell = result.cell
         cells[cell.network, cell.finish, cell.share, cell.method].append(result)
     lines = [_HEAD, _TIMES, "", "## What is measured", "", _missing(order(FOLDS), valid), ""]
     lines += ["![Accuracy over budget](accuracy.png)", ""]
-    lines += ["## The default against the others, in points", "", *bars.lines(pooled(valid)), ""]
+    lines += ["## The default against the others, in points", "", *bars.lines(whole), ""]
     for network in NETWORKS:
         lines += _network(network, cells)
     _replace(TABLE, "\n".join(lines) + "\n")
